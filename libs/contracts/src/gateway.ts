@@ -1,0 +1,31 @@
+import type { Presence } from '@dcp/protocol';
+
+/** What one gateway knows of one user, told to all the others. The lowest common answer (online before away) is shown. */
+export interface PresenceChanged {
+  gateway_id: string;
+  user_id: string;
+  status: Presence;
+  message?: string | undefined;
+  last_seen: string;
+  /** Channels in which the change is shown to others; empty for a user who hides his presence. */
+  channels: string[];
+}
+
+/** A gateway's users as it starts or answers one that does; sent in chunks. */
+export interface PresenceSnapshot {
+  gateway_id: string;
+  users: { user_id: string; status: Presence; message?: string | undefined; last_seen: string; hidden: boolean }[];
+}
+
+/** Says that a gateway lives; one that is silent for three beats is forgotten together with its users. */
+export interface GatewayBeat {
+  gateway_id: string;
+  /** Asks the others for their snapshots. */
+  hello: boolean;
+}
+
+export interface TypingChanged {
+  channel_id: string;
+  user_id: string;
+  typing: boolean;
+}

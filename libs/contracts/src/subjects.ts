@@ -1,0 +1,121 @@
+import * as A from './auth.js';
+import * as C from './channel.js';
+import * as G from './gateway.js';
+import { rpc, topic } from './define.js';
+
+/**
+ * All subjects of the house in one place: who answers, who may ask, who speaks, who hears. Bus permissions are generated from
+ * this table (`permissions.ts`), so a service that is not named here is refused by the broker.
+ */
+export const AUTH = {
+  node: rpc<object, { document: Record<string, unknown>; info: A.NodeInfo; policy: A.NodePolicy }>(
+    'auth.node',
+    'auth',
+    'gateway',
+  ),
+  jwks: rpc<object, { keys: A.PublicJwk[] }>('auth.jwks', 'auth', 'gateway'),
+  register: rpc<A.RegisterRequest, A.RegisterAnswer>('auth.register', 'auth', 'gateway'),
+  challenge: rpc<A.ChallengeRequest, A.ChallengeFrame>('auth.challenge', 'auth', 'gateway'),
+  proof: rpc<A.ProofRequest, A.AuthSuccess>('auth.proof', 'auth', 'gateway'),
+  refresh: rpc<A.Origin & { session_token: string }, A.AuthSuccess>('auth.refresh', 'auth', 'gateway'),
+
+  sessions: rpc<{ session: A.Session }, { sessions: A.SessionSummary[] }>('auth.sessions.list', 'auth', 'gateway'),
+  /** Ends one session of the caller; without `id` all of them. */
+  revoke: rpc<{ session: A.Session; id?: string | undefined }, { revoked: number }>(
+    'auth.sessions.revoke',
+    'auth',
+    'gateway',
+  ),
+  revocations: rpc<object, A.Revocations>('auth.revocations', 'auth', 'gateway'),
+
+  devices: rpc<{ user_id: string; after?: number | undefined }, { entries: A.DeviceEntry[] }>(
+    'auth.devices.list',
+    'auth',
+    'gateway',
+  ),
+  appendDevice: rpc<{ session: A.Session; entry: Record<string, unknown> }, { seq: number; hash: string }>(
+    'auth.devices.append',
+    'auth',
+    'gateway',
+  ),
+
+  /** KDF parameters and salt of a user's `encrypted_data`; decoys for unknown users. */
+  retrievalParameters: rpc<A.Origin & { user_id: string }, { parameters: Record<string, unknown> }>(
+    'auth.identity-file.parameters',
+    'auth',
+    'gateway',
+  ),
+  retrieveIdentityFile: rpc<
+    A.Origin & { user_id: string; retrieval_key: string },
+    { identity_file: Record<string, unknown> }
+  >('auth.identity-file.fetch', 'auth', 'gateway'),
+
+  profile: rpc<{ user_id: string }, A.Profile>('auth.accounts.profile', 'auth', 'gateway'),
+  settings: rpc<{ user_id: string }, A.AccountSettings>('auth.accounts.settings', 'auth', 'gateway'),
+  /** The caller's own file, newly signed: profile, preferences, `encrypted_data`. */
+  updateAccount: rpc<
+    { session: A.Session; identity_file: Record<string, unknown>; retrieval_hash?: string | undefined },
+    { user_id: string }
+  >('auth.accounts.update', 'auth', 'gateway'),
+  removeAccount: rpc<{ session: A.Session }, { user_id: string }>('auth.accounts.remove', 'auth', 'gateway'),
+
+  suspend: rpc<{ session: A.Session; user_id: string; suspended: boolean }, { user_id: string; suspended: boolean }>(
+    'auth.admin.suspend',
+    'auth',
+    'gateway',
+  ),
+  approve: rpc<{ session: A.Session; user_id: string }, { user_id: string }>('auth.admin.approve', 'auth', 'gateway'),
+  pending: rpc<{ session: A.Session }, { user_ids: string[] }>('auth.admin.pending', 'auth', 'gateway'),
+  createInvite: rpc<
+    { session: A.Session; uses?: number | undefined; expires_in?: number | undefined },
+    { code: string; expires: string; uses_left: number }
+  >('auth.admin.invites.create', 'auth', 'gateway'),
+  invites: rpc<{ session: A.Session }, { invites: A.InviteSummary[] }>('auth.admin.invites.list', 'auth', 'gateway'),
+
+  sessionsRevoked: topic<A.SessionsRevoked>('auth.event.sessions-revoked', 'auth', 'gateway'),
+  settingsChanged: topic<A.AccountSettings>('auth.event.settings-changed', 'auth', 'gateway'),
+  keysChanged: topic<{ keys: A.PublicJwk[] }>('auth.event.keys-changed', 'auth', 'gateway'),
+} as const;
+
+export const CHANNEL = {
+  /** `channel.post.<partition>`: the only exchange on the path of a message. */
+  post: rpc<C.PostBatch, C.PostBatchAnswer>('channel.post.*', 'channel', 'gateway'),
+
+  create: rpc<C.CreateRequest, C.StateChange>('channel.create', 'channel', 'gateway'),
+  join: rpc<{ session: A.Session; channel_id: string }, C.StateChange>('channel.join', 'channel', 'gateway'),
+  leave: rpc<{ session: A.Session; channel_id: string }, C.StateChange>('channel.leave', 'channel', 'gateway'),
+  update: rpc<
+    { session: A.Session; channel_id: string; title?: string | undefined; description?: string | undefined },
+    C.StateChange
+  >('channel.update', 'channel', 'gateway'),
+
+  /** Name to identity. CHANNEL_NOT_FOUND when there is none. */
+  resolve: rpc<{ name: string }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
+  list: rpc<{ user_id: string }, { channels: C.ChannelInfo[] }>('channel.list', 'channel', 'gateway'),
+  memberships: rpc<{ user_id: string }, { memberships: C.Membership[] }>('channel.memberships', 'channel', 'gateway'),
+  members: rpc<
+    { user_id: string; channel_id: string; after?: string | undefined; limit: number },
+    { members: { user_id: string; role: string; joined_at: string }[]; has_more: boolean }
+  >('channel.members', 'channel', 'gateway'),
+  /** INSUFFICIENT_PERMISSIONS unless the user is a member. */
+  membership: rpc<{ user_id: string; channel_id: string }, C.Membership>('channel.membership', 'channel', 'gateway'),
+
+  history: rpc<C.HistoryRequest, C.HistoryPage>('channel.history', 'channel', 'gateway'),
+  range: rpc<C.RangeRequest, C.EntryBatch & { head: number }>('channel.range', 'channel', 'gateway'),
+  heads: rpc<{ channel_ids: string[] }, { heads: Record<string, number> }>('channel.heads', 'channel', 'gateway'),
+
+  /** Removes a user from every channel and wipes what he wrote: an ended temporary account, or one that its owner deletes. Safe to repeat. */
+  forgetUser: rpc<{ user_id: string }, { channels: number; entries: number }>('channel.forget-user', 'channel', 'auth'),
+
+  /** `channel.entries.<channel_id>`: what was committed, in order. */
+  entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway'),
+  membershipChanged: topic<C.MembershipChanged>('channel.event.membership-changed', 'channel', 'gateway'),
+} as const;
+
+export const GATEWAY = {
+  presence: topic<G.PresenceChanged>('gateway.presence.changed', 'gateway', 'gateway'),
+  presenceSnapshot: topic<G.PresenceSnapshot>('gateway.presence.snapshot', 'gateway', 'gateway'),
+  beat: topic<G.GatewayBeat>('gateway.beat', 'gateway', 'gateway'),
+  /** `gateway.typing.<channel_id>` */
+  typing: topic<G.TypingChanged>('gateway.typing.*', 'gateway', 'gateway'),
+} as const;

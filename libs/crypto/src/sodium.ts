@@ -1,0 +1,20 @@
+/** The one door to libsodium's WASM build, closed until it has been compiled. */
+import sodium from 'libsodium-wrappers-sumo';
+import { CryptoError } from './crypto-error.js';
+
+let isReady = false;
+
+/**
+ * Await this once before anything else of this package is used (encodings, `SecretBytes`, `randomBytes` and `constantTimeEqual` work
+ * without). On Node it also looks for the native engine. Calling it again costs nothing.
+ */
+export async function ready(): Promise<void> {
+  await sodium.ready;
+  isReady = true;
+}
+
+/** libsodium. Throws `not_ready` before `ready()` has resolved. */
+export function libsodium(): typeof sodium {
+  if (!isReady) throw new CryptoError('not_ready', 'await ready() first');
+  return sodium;
+}

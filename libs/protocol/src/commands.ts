@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { channelIdField, channelReferenceField, messageReferenceField, signatureField, textUpTo } from './fields.js';
+import { ENCRYPTION_MODES, genesisSchema } from './genesis.js';
+
+/** One history or catch-up page holds at most this many messages; a larger `limit` is lowered to it. */
+export const MAX_PAGE = 100;
+export const DEFAULT_PAGE = 50;
+/** `resume` replays at most this many entries of a channel, then says `resume_gap` (profile §4). */
+export const MAX_RESUME_ENTRIES = 1_000;
+/** One `resume`, and one socket, cover at most this many channels. */
+export const MAX_SUBSCRIPTIONS = 1_000;
+
+export const joinChannel = z.looseObject({ channel: channelReferenceField });
+export const leaveChannel = z.looseObject({ channel: channelReferenceField });
+export const subscribeChannel = z.looseObject({ channel: channelReferenceField });
+
+/** `name` (title) and `description` are what `GET /channels` shows; `genesis` comes from clients that sign it themselves. */
+export const createChannel = z.looseObject({
+  channel: channelReferenceField,
+  encryption: z.enum(ENCRYPTION_MODES).optional(),
+  name: textUpTo(100).optional(),
+  description: textUpTo(1_000).optional(),
+  genesis: genesisSchema.optional(),
+  signature: signatureField.optional(),
+});
+
+export const updateChannel = z.looseObject({
+  channel: channelReferenceField,
+  name: textUpTo(100).optional(),
+  description: textUpTo(1_000).optional(),
+});
+
+export const PRESENCE = ['online', 'away', 'offline'] as const;
+export type Presence = (typeof PRESENCE)[number];
+
+/** `offline` shows the user as gone while the socket stays. */
+export const updateStatus = z.looseObject({ status: z.enum(PRESENCE), message: textUpTo(200).optional() });
+
+export const typing = z.looseObject({ channel: channelReferenceField, typing: z.boolean() });
+
+export const getHistory = z.looseObject({
+  channel: channelReferenceField,
+  limit: z.number().int().min(1).max(1_000_000).optional(),
+  before: messageReferenceField.optional(),
+  /** Entries after this `seq`, oldest first: what follows a `resume_gap`. */
+  after: z.number().int().min(0).optional(),
+});
+
+/** The last `seq` that the client has seen of each channel. */
+export const resume = z.looseObject({
+  channels: z
+    .record(channelIdField, z.number().int().min(0))
+    .refine((channels) => Object.keys(channels).length <= MAX_SUBSCRIPTIONS, {
+      error: `more than ${MAX_SUBSCRIPTIONS} channels`,
+    }),
+});
+
+/** A command of §7.3; `data` is parsed by the command itself. `id` comes back in the answer. */
+export const commandFrame = z.looseObject({
+  command: z.string().min(1).max(64),
+  id: z.string().min(1).max(64).optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+});
+export type CommandFrame = z.infer<typeof commandFrame>;
