@@ -23,7 +23,10 @@ export function seal(
   return libsodium().crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, additionalData, null, nonce, bytes);
 }
 
-/** The plaintext. Throws `invalid_length`, or `decryption_failed` if anything (key, nonce, data, ciphertext) is not what was sealed. */
+/**
+ * The plaintext. Throws `invalid_length`, or `decryption_failed` if anything (key, nonce, data, ciphertext) is not
+ * what was sealed.
+ */
 export function open(
   key: Secret,
   nonce: Uint8Array,

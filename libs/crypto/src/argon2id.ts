@@ -1,7 +1,8 @@
 /**
- * Argon2id v1.3 (RFC 9106) by libsodium, which fixes the parallelism at 1. It blocks the thread it runs on (64 MiB and three passes: about
- * a third of a second) and the WASM heap keeps the size it grew to. Parameters that come from a stranger have bounds on both sides: above, they
- * would exhaust us; below, a node could ask a new device for a retrieval key that is cheap to reverse.
+ * Argon2id v1.3 (RFC 9106) by libsodium, which fixes the parallelism at 1. It blocks the thread it runs on (64 MiB and
+ * three passes: about a quarter of a second) and the WASM heap keeps the size it grew to. Parameters that come from a
+ * stranger have bounds on both sides: above, they would exhaust us; below, a node could ask a new device for a
+ * retrieval key that is cheap to reverse.
  */
 import { CryptoError, requireLength } from './crypto-error.js';
 import { libsodium } from './sodium.js';

@@ -1,4 +1,7 @@
-/** Comparison whose time does not tell where two values differ. For tags, tokens and hashes of secrets; never use `===` for those. */
+/**
+ * Comparison whose time does not tell where two values differ. For tags, tokens and hashes of secrets; never use `===`
+ * for those.
+ */
 
 /** Whether both hold the same bytes. The lengths are taken as public. */
 export function constantTimeEqual(left: Uint8Array, right: Uint8Array): boolean {

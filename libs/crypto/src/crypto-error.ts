@@ -16,8 +16,8 @@ export type CryptoErrorCode =
   | 'secret_wiped';
 
 /**
- * The only exception of this package. Neither message nor cause ever holds key material, a passphrase, a plaintext or the refused
- * input, so it may be logged as it is.
+ * The only exception of this package. Neither message nor cause ever holds key material, a passphrase, a plaintext or
+ * the refused input, so it may be logged as it is.
  */
 export class CryptoError extends Error {
   override readonly name = 'CryptoError';

@@ -1,7 +1,8 @@
 /**
- * Ed25519 (RFC 8032), strict: S must be below the group order, and small-order or non-canonical keys and commitments are refused.
- * Private keys are 32-byte seeds. The public key is always recomputed when signing: a signer who lets a caller pass another public key
- * gives the private key away.
+ * Ed25519 (RFC 8032) as libsodium verifies it: S must be below the group order, small-order or non-canonical keys and
+ * commitments are refused, and the equation is checked without the cofactor. Private keys are 32-byte seeds. The
+ * public key is always recomputed when signing: a signer who lets a caller pass another public key gives the private
+ * key away.
  */
 import { requireLength } from './crypto-error.js';
 import { engine } from './engine.js';

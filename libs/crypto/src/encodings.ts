@@ -1,4 +1,7 @@
-/** Text forms of bytes: hex, base32 (RFC 4648 §6, lower case, no padding) and UTF-8; base64 has its own file. All are strict on read. */
+/**
+ * Text forms of bytes: hex, base32 (RFC 4648 §6, lower case, no padding) and UTF-8; base64 has its own file. All are
+ * strict on read.
+ */
 import { CryptoError } from './crypto-error.js';
 
 export { fromBase64, toBase64 } from './base64.js';
@@ -60,8 +63,8 @@ export function fromBase32(text: string): Uint8Array {
 }
 
 /**
- * UTF-8 bytes of a text. Throws `invalid_encoding` for a lone surrogate: an encoder would replace it silently, and two different texts
- * would then have one signature.
+ * UTF-8 bytes of a text. Throws `invalid_encoding` for a lone surrogate: an encoder would replace it silently, and two
+ * different texts would then have one signature.
  */
 export function toUtf8(text: string): Uint8Array {
   if (/\p{Surrogate}/u.test(text)) throw new CryptoError('invalid_encoding', 'not well-formed Unicode');

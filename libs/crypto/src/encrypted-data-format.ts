@@ -1,12 +1,12 @@
 /**
  * The bytes of `encrypted_data` (§4.1, profile §3), before base64:
  *
- *   Argon2id   "DCP-ENC" 0x00 │ version 1 │ KDF 1 │ memory KiB u32 │ passes u32 │ salt 16 │ nonce 12 │ ciphertext ‖ tag 16
- *   PBKDF2     salt 16 │ nonce 12 │ ciphertext ‖ tag 16                      (§4.4's literal form, without a header)
+ *   Argon2id   "DCP-ENC" 00 | version 1 | KDF 1 | memory KiB u32 | passes u32 | salt 16 | nonce 12 | ciphertext, tag 16
+ *   PBKDF2     salt 16 | nonce 12 | ciphertext, tag 16                     (§4.4, the literal form without a header)
  *
- * Numbers are big-endian. The two cannot be confused: a blob that begins with the magic is the first form, and we never draw a salt that
- * begins with it; for another writer's random salt the chance is 2^-64. The header needs no authentication of its own: every field of it
- * goes into the key.
+ * Numbers are big-endian. The two cannot be confused: a blob that begins with the magic is the first form, and we
+ * never draw a salt that begins with it; for another writer's random salt the chance is 2^-64. The header needs no
+ * authentication of its own: every field of it goes into the key.
  */
 import { type Argon2idCost, checkArgon2idCost } from './argon2id.js';
 import { CryptoError } from './crypto-error.js';

@@ -1,7 +1,8 @@
 /**
- * `encrypted_data` of the identity file: the private keys under a passphrase (§4.2, §4.4, profile §3). The passphrase gives a master key
- * (Argon2id or PBKDF2), that gives `encryption_key` of Appendix A, that seals with ChaCha20-Poly1305.
- * `additionalData` is the JCS of `{identity, home_node, account_type}`, so that a thief cannot move the keys to another endpoint.
+ * `encrypted_data` of the identity file: the private keys under a passphrase (§4.2, §4.4, profile §3). The passphrase
+ * gives a master key (Argon2id or PBKDF2), that gives `encryption_key` of Appendix A, that seals with
+ * ChaCha20-Poly1305. `additionalData` is the JCS of `{identity, home_node, account_type}`, so that a thief cannot move
+ * the keys to another endpoint.
  */
 import { ARGON2ID_DEFAULT, argon2id } from './argon2id.js';
 import { AEAD_NONCE_BYTES, open, seal } from './aead.js';
@@ -26,12 +27,17 @@ export function newKdfParameters(kdf: KdfParameters['kdf'] = 'argon2id'): KdfPar
   return kdf === 'argon2id' ? { kdf, cost: ARGON2ID_DEFAULT, salt } : { kdf, salt };
 }
 
-/** What a blob says about its KDF: a node serves this first, so that a new device can make its retrieval key. Throws as `openEncryptedData`. */
+/**
+ * What a blob says about its KDF: a node serves this first, so that a new device can make its retrieval key. Throws as
+ * `openEncryptedData`.
+ */
 export function readKdfParameters(blob: Uint8Array): KdfParameters {
   return splitEncryptedData(blob).parameters;
 }
 
-/** The master key of a passphrase. Throws `invalid_passphrase`, `invalid_length`, `kdf_out_of_bounds`, `out_of_memory`. */
+/**
+ * The master key of a passphrase. Throws `invalid_passphrase`, `invalid_length`, `kdf_out_of_bounds`, `out_of_memory`.
+ */
 export async function deriveMasterKey(passphrase: string, parameters: KdfParameters): Promise<SecretBytes> {
   requireLength(parameters.salt, SALT_BYTES, 'a salt');
   if (parameters.kdf === 'pbkdf2') return masterKey(passphrase, parameters.salt);
@@ -58,8 +64,9 @@ export async function sealEncryptedData(
 }
 
 /**
- * The plaintext; wipe it after use. Throws `wrong_passphrase` (also when the blob or the additional data was changed: the tag cannot tell),
- * `malformed_blob`, `unsupported_kdf`, `kdf_out_of_bounds`, `out_of_memory`, `invalid_passphrase`.
+ * The plaintext; wipe it after use. Throws `wrong_passphrase` (also when the blob or the additional data was changed:
+ * the tag cannot tell), `malformed_blob`, `unsupported_kdf`, `kdf_out_of_bounds`, `out_of_memory`,
+ * `invalid_passphrase`.
  */
 export async function openEncryptedData(
   passphrase: string,

@@ -1,6 +1,7 @@
 /**
- * The few primitives that a server needs fast. libsodium's WASM build is the default everywhere; on Node `ready` puts native code in its
- * place (native-engine.ts). Both are proven to answer alike (test/engines.test.ts): a node and a browser must never disagree about a signature.
+ * The few primitives that a server needs fast. libsodium's WASM build is the default everywhere; on Node `ready` puts
+ * native code in its place (native-engine.ts). Both are proven to answer alike (test/engines.test.ts): a node and a
+ * browser must never disagree about a signature.
  */
 import { libsodium } from './sodium.js';
 import { wipe } from './secret-bytes.js';
@@ -19,8 +20,7 @@ export const wasmEngine: Engine = {
   ed25519: 'wasm',
   sha256: (data) => libsodium().crypto_hash_sha256(data),
   publicKey: (seed) => withPrivateKey(seed, (_, publicKey) => publicKey),
-  sign: (seed, message) =>
-    withPrivateKey(seed, (privateKey) => libsodium().crypto_sign_detached(message, privateKey)),
+  sign: (seed, message) => withPrivateKey(seed, (privateKey) => libsodium().crypto_sign_detached(message, privateKey)),
   verify: (publicKey, message, signature) => libsodium().crypto_sign_verify_detached(signature, message, publicKey),
 };
 

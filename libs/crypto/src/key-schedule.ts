@@ -1,4 +1,7 @@
-/** Appendix A: which key comes from which, by exact label. Every step is HKDF-SHA-256 with an empty salt; the label is the info. */
+/**
+ * Appendix A: which key comes from which, by exact label. Every step is HKDF-SHA-256 with an empty salt; the label is
+ * the info.
+ */
 import { requireLength } from './crypto-error.js';
 import { toUtf8 } from './encodings.js';
 import { hkdf } from './hkdf.js';
@@ -14,7 +17,10 @@ export async function masterKey(passphrase: string, salt: Uint8Array): Promise<S
   return new SecretBytes(key);
 }
 
-/** An Ed25519 seed that the passphrase alone gives back: only an explicit recovery option (profile §3), never the identity key. */
+/**
+ * An Ed25519 seed that the passphrase alone gives back: only an explicit recovery option (profile §3), never the
+ * identity key.
+ */
 export function signingKey(master: Secret): SecretBytes {
   return labelled(master, 'DCP-SIGNING-KEY-V1');
 }
@@ -34,8 +40,8 @@ export function retrievalKey(master: Secret): SecretBytes {
 }
 
 /**
- * `HKDF(conversation_key, nonce, 32)`: the info is the message's 12-byte nonce. A conversation key serves one message (profile §5);
- * never derive labelled keys from it. Throws `invalid_length`.
+ * `HKDF(conversation_key, nonce, 32)`: the info is the message's 12-byte nonce. A conversation key serves one message
+ * (profile §5); never derive labelled keys from it. Throws `invalid_length`.
  */
 export function messageKey(conversationKey: Secret, nonce: Uint8Array): SecretBytes {
   requireLength(nonce, 12, 'a nonce');

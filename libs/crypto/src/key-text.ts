@@ -25,7 +25,10 @@ export function formatKey(algorithm: KeyAlgorithm, bytes: Uint8Array): string {
   return `${algorithm}:${toBase64(bytes)}`;
 }
 
-/** Reads a public key: the raw 32 bytes or, for Ed25519, also the OpenSSH wire blob of §4.1's example. Throws `invalid_key`. */
+/**
+ * Reads a public key: the raw 32 bytes or, for Ed25519, also the OpenSSH wire blob of §4.1's example. Throws
+ * `invalid_key`.
+ */
 export function parseKey(text: string): ParsedKey {
   const [algorithm, body] = splitAtColon(text);
   if (algorithm !== 'ed25519' && algorithm !== 'x25519') throw refusedKey();
@@ -56,7 +59,10 @@ export function formatHash(digest: Uint8Array): string {
   return `sha256:${toHex(digest)}`;
 }
 
-/** The 32 bytes of a `sha256:` hash; upper-case hex is refused, since hashes are compared as text. Throws `invalid_hash`. */
+/**
+ * The 32 bytes of a `sha256:` hash; upper-case hex is refused, since hashes are compared as text. Throws
+ * `invalid_hash`.
+ */
 export function parseHash(text: string): Uint8Array {
   const hex = HASH_SHAPE.exec(text)?.[1];
   if (hex === undefined) throw new CryptoError('invalid_hash', 'not a sha256: hash');

@@ -1,4 +1,7 @@
-/** The engine of a server: OpenSSL's SHA-256 from Node, and libsodium as native code for Ed25519 where its prebuilt binary loads. */
+/**
+ * The engine of a server: OpenSSL's SHA-256 from Node, and libsodium as native code for Ed25519 where its prebuilt
+ * binary loads.
+ */
 import { hash } from 'node:crypto';
 import { type Engine, wasmEngine } from './engine.js';
 import { wipe } from './secret-bytes.js';

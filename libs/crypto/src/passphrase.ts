@@ -1,7 +1,8 @@
 /**
- * Passphrases to bytes, as OpaqueString of RFC 8265 §4.2 does: every space of Unicode becomes U+0020, then NFC, then UTF-8. So one
- * passphrase typed on two systems (composed or decomposed accents, Japanese spaces) gives one key. Not NFKC: that would also merge
- * characters that their owner took to be different. Plain ASCII is unchanged, as §4.4's literal form expects.
+ * Passphrases to bytes, as OpaqueString of RFC 8265 §4.2 does: every space of Unicode becomes U+0020, then NFC, then
+ * UTF-8. So one passphrase typed on two systems (composed or decomposed accents, Japanese spaces) gives one key. Not
+ * NFKC: that would also merge characters that their owner took to be different. Plain ASCII is unchanged, as §4.4's
+ * literal form expects.
  */
 import { toUtf8 } from './encodings.js';
 import { CryptoError } from './crypto-error.js';

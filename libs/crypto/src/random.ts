@@ -1,6 +1,6 @@
 /**
- * Randomness from the platform's CSPRNG (§4.4, §12.1). It keeps no state in this process, so neither a fork nor a copied virtual machine
- * repeats it here.
+ * Randomness from the platform's CSPRNG (§4.4, §12.1). It keeps no state in this process, so neither a fork nor a
+ * copied virtual machine repeats it here.
  */
 
 // The Web Cryptography API fills at most this many bytes in one call.

@@ -1,6 +1,7 @@
 /**
  * Keys in memory. `SecretBytes` shows nothing when it is logged, printed, inspected or serialised, and can be wiped.
- * JavaScript may still hold copies (garbage collector, WASM heap, strings): wiping shortens a key's life, it is no guarantee.
+ * JavaScript may still hold copies (garbage collector, WASM heap, strings): wiping shortens a key's life, it is no
+ * guarantee.
  */
 import { CryptoError } from './crypto-error.js';
 
@@ -37,7 +38,8 @@ export class SecretBytes {
     return this.toString();
   }
 
-  // util.inspect and console.log of Node ask for this symbol; by its registered name, since no Node module is imported here.
+  // util.inspect and console.log of Node ask for this symbol; by its registered name, since no Node module is imported
+  // here.
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }

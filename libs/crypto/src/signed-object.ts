@@ -1,7 +1,7 @@
 /**
- * Signatures over the protocol's objects (profile §1, Appendix A): Ed25519 over the SHA-256 of a preimage, which is the specification's
- * `message_hash`. The preimage is `"DCP-" + TYPE + "-V1" + 0x00 + JCS(object)`, made by `@dcp/protocol`; sign nothing without such a
- * prefix, or a signature for one purpose serves another.
+ * Signatures over the protocol's objects (profile §1, Appendix A): Ed25519 over the SHA-256 of a preimage, which is
+ * the specification's `message_hash`. The preimage is `"DCP-" + TYPE + "-V1" + 0x00 + JCS(object)`, made by
+ * `@dcp/protocol`; sign nothing without such a prefix, or a signature for one purpose serves another.
  */
 import { sign, verify } from './ed25519.js';
 import { formatSignature, parseSignature } from './key-text.js';
@@ -18,7 +18,10 @@ export function signDigest(seed: Secret, preimage: Uint8Array): string {
   return formatSignature(sign(seed, signedDigest(preimage)));
 }
 
-/** Whether `signature` (text) is by `publicKey` (raw 32 bytes) over `preimage`. False, not an exception, for malformed text. */
+/**
+ * Whether `signature` (text) is by `publicKey` (raw 32 bytes) over `preimage`. False, not an exception, for malformed
+ * text.
+ */
 export function verifySigned(publicKey: Uint8Array, preimage: Uint8Array, signature: string): boolean {
   const bytes = parsedOrUndefined(signature);
   return bytes !== undefined && verify(publicKey, signedDigest(preimage), bytes);

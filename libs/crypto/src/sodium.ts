@@ -1,15 +1,15 @@
 /** The one door to libsodium's WASM build, closed until it has been compiled. */
-import sodium from 'libsodium-wrappers-sumo';
+import sodium, { ready as compiled } from 'libsodium-wrappers-sumo';
 import { CryptoError } from './crypto-error.js';
 
 let isReady = false;
 
 /**
- * Await this once before anything else of this package is used (encodings, `SecretBytes`, `randomBytes` and `constantTimeEqual` work
- * without). On Node it also looks for the native engine. Calling it again costs nothing.
+ * Await this once before anything else of this package is used (encodings, `SecretBytes`, `randomBytes` and
+ * `constantTimeEqual` work without). On Node it also looks for the native engine. Calling it again costs nothing.
  */
 export async function ready(): Promise<void> {
-  await sodium.ready;
+  await compiled;
   isReady = true;
 }
 
