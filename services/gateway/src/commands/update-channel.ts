@@ -1,0 +1,20 @@
+import { CHANNEL } from '@dcp/contracts';
+import { updateChannel } from '@dcp/protocol';
+import { command } from './command.js';
+
+/** Changes what `GET /channels` shows of a channel; its owner may. */
+export const updateChannelCommand = command({
+  name: 'update_channel',
+  schema: updateChannel,
+  cost: 5,
+  async run(caller, { channel, name, description }, { bus, directory }) {
+    const { channel_id } = await directory.resolve(channel);
+    const changed = await bus.request(CHANNEL.update, {
+      session: caller.session,
+      channel_id,
+      title: name,
+      description,
+    });
+    return { channel: changed.name, channel_id, seq: changed.seq, changed: changed.changed };
+  },
+});

@@ -1,0 +1,3 @@
+export { gatewayConfig, type GatewayConfig } from './config.js';
+export { startGateway, type RunningGateway } from './gateway.js';
+export type { GatewayParts } from './parts.js';

@@ -1,0 +1,21 @@
+import { at, GATEWAY, type TypingChanged } from '@dcp/contracts';
+import type { Bus, Subscription } from '@dcp/node-kit';
+import type { ServerEvent } from '@dcp/protocol';
+import type { Hub } from '../fanout/hub.js';
+import { textFrame } from '../sockets/frames.js';
+
+/** Passes typing on to the sockets of a channel, but not to the one who types or to those who blocked him. */
+export function hearTyping(bus: Bus, hub: Hub): Subscription {
+  return bus.subscribe(at(GATEWAY.typing, '*'), (change) => showTyping(hub, change));
+}
+
+function showTyping(hub: Hub, { channel_id, user_id, typing }: TypingChanged): void {
+  const room = hub.get(channel_id);
+  if (room === undefined) return;
+  const event: ServerEvent = { event: 'typing', data: { user_id, channel: room.name, channel_id, typing } };
+  const frame = textFrame(JSON.stringify(event));
+  for (const connection of room.connections) {
+    const { user } = connection;
+    if (user !== null && user.userId !== user_id && user.blocked?.has(user_id) !== true) connection.push(frame);
+  }
+}

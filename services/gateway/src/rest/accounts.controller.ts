@@ -1,0 +1,52 @@
+import { AUTH } from '@dcp/contracts';
+import type { Bus } from '@dcp/node-kit';
+import { parseWith, registerBody } from '@dcp/protocol';
+import { Body, Controller, Delete, Get, Inject, Post, Put, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { BUS } from '../tokens.js';
+import { RestContext } from './rest-context.js';
+
+export const accountBody = registerBody.pick({ identity_file: true, retrieval_hash: true });
+
+/** Making, changing and ending one's own account (profile §3). */
+@Controller('api/v1/accounts')
+export class AccountsController {
+  constructor(
+    private readonly context: RestContext,
+    @Inject(BUS) private readonly bus: Bus,
+  ) {}
+
+  @Post()
+  async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
+    const origin = this.context.origin(request, 5);
+    const { identity_file, invite, proof_of_work, retrieval_hash, expires_in } = parseWith(registerBody, body);
+    const wish = { ...origin, identity_file, invite, proof_of_work, retrieval_hash, expires_in };
+    return await this.bus.request(AUTH.register, wish);
+  }
+
+  @Get('me')
+  async own(@Req() request: FastifyRequest): Promise<object> {
+    const { user_id, device, account_type, admin } = this.context.session(request);
+    const [profile, settings] = await Promise.all([
+      this.bus.request(AUTH.profile, { user_id }),
+      this.bus.request(AUTH.settings, { user_id }),
+    ]);
+    return { ...profile, device, account_type, admin, blocked_users: settings.blocked_users };
+  }
+
+  @Put('me')
+  async update(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
+    const session = this.context.session(request, 10);
+    const { identity_file, retrieval_hash } = parseWith(accountBody, body);
+    return await this.bus.request(AUTH.updateAccount, { session, identity_file, retrieval_hash });
+  }
+
+  @Delete('me')
+  async remove(@Req() request: FastifyRequest): Promise<object> {
+    return await this.bus.request(
+      AUTH.removeAccount,
+      { session: this.context.session(request, 10) },
+      { timeoutMs: 30_000 },
+    );
+  }
+}

@@ -1,0 +1,49 @@
+import { AUTH } from '@dcp/contracts';
+import type { Bus } from '@dcp/node-kit';
+import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { BUS } from '../tokens.js';
+import { openApiDocument } from './openapi.js';
+import { RestContext } from './rest-context.js';
+
+/** What anybody may know of the node. */
+@Controller()
+export class NodeController {
+  constructor(
+    private readonly context: RestContext,
+    @Inject(BUS) private readonly bus: Bus,
+  ) {}
+
+  /** The node's description, how one registers, and the salt of a proof of work where one is asked. */
+  @Get('api/v1/node')
+  async node(@Req() request: FastifyRequest): Promise<object> {
+    this.context.origin(request);
+    const { info, policy } = await this.bus.request(AUTH.node, {});
+    return { node_info: info, ...policy };
+  }
+
+  @Get('api/v1/openapi.json')
+  openApi(): object {
+    return openApiDocument();
+  }
+
+  @Get('.well-known/dcp/node.json')
+  async document(@Req() request: FastifyRequest): Promise<object> {
+    this.context.origin(request);
+    return (await this.bus.request(AUTH.node, {})).document;
+  }
+
+  @Get('.well-known/jwks.json')
+  async jwks(@Req() request: FastifyRequest): Promise<object> {
+    this.context.origin(request);
+    return await this.bus.request(AUTH.jwks, {});
+  }
+
+  /** RFC 9116. */
+  @Get('.well-known/security.txt')
+  @Header('content-type', 'text/plain; charset=utf-8')
+  securityTxt(): string {
+    const expires = new Date(Date.now() + 180 * 86_400_000).toISOString();
+    return `Contact: https://github.com/KennySmash/dcp/security\nPolicy: https://github.com/KennySmash/dcp/blob/main/SECURITY.md\nPreferred-Languages: en\nExpires: ${expires}\n`;
+  }
+}

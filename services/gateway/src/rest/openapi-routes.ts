@@ -1,0 +1,150 @@
+import {
+  authSuccess,
+  challengeFrame,
+  channelList,
+  channelSummary,
+  createChannel,
+  historyQuery,
+  messageHistory,
+  messageSchema,
+  nodeInfo,
+  plainMessageSchema,
+  postAnswer,
+  registerAnswer,
+  registerBody,
+  restAuthProof,
+  restAuthRefresh,
+  restChallengeRequest,
+  updateChannel,
+  userProfile,
+} from '@dcp/protocol';
+import { z } from 'zod';
+import { accountBody } from './accounts.controller.js';
+import { inviteBody } from './admin.controller.js';
+import { deviceBody, identityFileBody } from './auth.controller.js';
+
+/** One REST call, as the OpenAPI document describes it. */
+export interface Route {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  /** With `{name}` for parameters. */
+  path: string;
+  summary: string;
+  /** False for what anybody may call. */
+  session: boolean;
+  status: number;
+  query?: z.ZodType;
+  body?: z.ZodType;
+  answer: z.ZodType;
+}
+
+const anything = z.record(z.string(), z.unknown());
+const stateChange = z.looseObject({
+  channel: z.string(),
+  channel_id: z.string(),
+  seq: z.number().int(),
+  changed: z.boolean(),
+});
+const created = z.looseObject({ channel: z.string(), channel_id: z.string(), seq: z.number().int() });
+const postBody = z.union([plainMessageSchema, messageSchema]);
+const policy = z.looseObject({ node_info: nodeInfo, registration: z.string(), proof_of_work: anything });
+const sessionsList = z.looseObject({ sessions: z.array(anything) });
+const revoked = z.looseObject({ revoked: z.number().int() });
+const userAnswer = z.looseObject({ user_id: z.string() });
+
+type Row = [Route['method'], string, string, Route['answer'], Partial<Route>?];
+
+const ROWS: Row[] = [
+  ['get', '/api/v1/node', 'The node, its registration policy and proof of work', policy, { session: false }],
+  ['get', '/api/v1/openapi.json', 'This document', anything, { session: false }],
+  ['get', '/.well-known/dcp/node.json', 'The signed node document', anything, { session: false }],
+  ['get', '/.well-known/jwks.json', 'Keys that verify session tokens', anything, { session: false }],
+  ['get', '/.well-known/security.txt', 'Where to report a vulnerability (RFC 9116)', z.string(), { session: false }],
+  [
+    'post',
+    '/api/v1/accounts',
+    'Register an identity file',
+    registerAnswer,
+    { session: false, status: 201, body: registerBody },
+  ],
+  ['get', '/api/v1/accounts/me', 'The own account', anything],
+  [
+    'put',
+    '/api/v1/accounts/me',
+    'Replace the own identity file (profile, preferences, encrypted_data)',
+    userAnswer,
+    { body: accountBody },
+  ],
+  ['delete', '/api/v1/accounts/me', 'End the own account and wipe what it wrote', userAnswer],
+  [
+    'post',
+    '/api/v1/auth/challenge',
+    'Ask for a challenge (§5.2)',
+    challengeFrame,
+    { session: false, body: restChallengeRequest },
+  ],
+  [
+    'post',
+    '/api/v1/auth/proof',
+    'Prove the identity, get a session (§5.2)',
+    authSuccess,
+    { session: false, body: restAuthProof },
+  ],
+  [
+    'post',
+    '/api/v1/auth/refresh',
+    'Renew a session token (§5.3)',
+    authSuccess,
+    { session: false, body: restAuthRefresh },
+  ],
+  ['get', '/api/v1/auth/sessions', 'The own sessions', sessionsList],
+  ['delete', '/api/v1/auth/sessions', 'End all own sessions', revoked],
+  ['delete', '/api/v1/auth/sessions/{id}', 'End one own session', revoked],
+  ['post', '/api/v1/auth/devices', 'Append to the own device log', anything, { status: 201, body: deviceBody }],
+  [
+    'post',
+    '/api/v1/auth/identity-file',
+    'KDF parameters, or the identity file for a retrieval key',
+    anything,
+    { session: false, body: identityFileBody },
+  ],
+  ['get', '/api/v1/users/{user_id}', 'A user (§8.3)', userProfile],
+  ['get', '/api/v1/users/{user_id}/devices', 'The device log of a user', anything],
+  ['get', '/api/v1/channels', 'Public channels (§8.3)', channelList],
+  ['post', '/api/v1/channels', 'Create a channel', created, { status: 201, body: createChannel }],
+  ['get', '/api/v1/channels/{channel}', 'One channel', channelSummary],
+  [
+    'patch',
+    '/api/v1/channels/{channel}',
+    'Change title or description',
+    stateChange,
+    { body: updateChannel.omit({ channel: true }) },
+  ],
+  ['post', '/api/v1/channels/{channel}/join', 'Join', stateChange],
+  ['post', '/api/v1/channels/{channel}/leave', 'Leave', stateChange],
+  ['get', '/api/v1/channels/{channel}/members', 'Members', anything],
+  ['get', '/api/v1/channels/{channel}/messages', 'History (§8.3)', messageHistory, { query: historyQuery }],
+  [
+    'post',
+    '/api/v1/channels/{channel}/messages',
+    'Post a message (§8.3): plain, or signed by its author (§6.1)',
+    postAnswer,
+    { status: 201, body: postBody },
+  ],
+  ['post', '/api/v1/admin/users/{user_id}/suspend', 'Suspend a user', anything],
+  ['post', '/api/v1/admin/users/{user_id}/unsuspend', 'Lift a suspension', anything],
+  ['post', '/api/v1/admin/users/{user_id}/approve', 'Approve a registration', userAnswer],
+  ['get', '/api/v1/admin/pending', 'Registrations that wait for approval', anything],
+  ['get', '/api/v1/admin/invites', 'Invites', anything],
+  ['post', '/api/v1/admin/invites', 'Make an invite', anything, { status: 201, body: inviteBody }],
+];
+
+/** Every REST call of the gateway; a test holds this list and the router's against each other. */
+export const ROUTES: readonly Route[] = ROWS.map(([method, path, summary, answer, more]) => ({
+  method,
+  path,
+  summary,
+  answer,
+  session: true,
+  status: 200,
+  ...more,
+}));

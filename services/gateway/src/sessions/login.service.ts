@@ -1,0 +1,169 @@
+import { AUTH, CHANNEL, type AuthSuccess, type MembershipChanged, type SessionsRevoked } from '@dcp/contracts';
+import type { Bus } from '@dcp/node-kit';
+import { authFrame, CLOSE, DcpError, parseWith, type AuthFrame } from '@dcp/protocol';
+import type { Logger } from '@dcp/node-kit';
+import { catchUp } from '../fanout/catch-up.js';
+import type { Hub } from '../fanout/hub.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import type { ChannelDirectory } from '../posts/channel-directory.js';
+import type { PresenceService } from '../presence/presence.service.js';
+import type { Connection } from '../sockets/connection.js';
+import { sendEvent } from '../sockets/reply.js';
+import type { LocalUsers } from '../users/local-users.js';
+import type { SessionService } from './session.service.js';
+import type { VerifiedToken } from './token-verifier.js';
+
+/** Rooms that are opened for one login at the same time. */
+const PARALLEL = 8;
+
+/** Turns a socket into a user's: by a token at the upgrade or by the frames of §5.2, and lets it hear the user's channels. */
+export class LoginService {
+  constructor(
+    private readonly bus: Bus,
+    private readonly sessions: SessionService,
+    private readonly users: LocalUsers,
+    private readonly hub: Hub,
+    private readonly directory: ChannelDirectory,
+    private readonly presence: PresenceService,
+    private readonly limits: RateLimits,
+    private readonly logger: Logger,
+  ) {}
+
+  /** One `auth_*` frame; the answer goes to the socket. */
+  async handle(connection: Connection, frame: Record<string, unknown>): Promise<void> {
+    const parsed: AuthFrame = parseWith(authFrame, frame);
+    this.limits.login(connection.address);
+    const origin = { address: connection.address, endpoint: connection.endpoint };
+    if (parsed.type === 'auth_challenge_request') {
+      const { user_id, device, client_info } = parsed;
+      return sendEvent(connection, await this.bus.request(AUTH.challenge, { ...origin, user_id, device, client_info }));
+    }
+    const success = await this.prove(origin, parsed);
+    const verified = this.sessions.verify(success.session_token, false);
+    // The answer comes first: events of the user's channels must not arrive before the login they belong to.
+    sendEvent(connection, success);
+    await (connection.session === null ? this.login(connection, verified) : this.renew(connection, verified));
+  }
+
+  private prove(
+    origin: { address: string; endpoint: string },
+    frame: Exclude<AuthFrame, { type: 'auth_challenge_request' }>,
+  ): Promise<AuthSuccess> {
+    if (frame.type === 'auth_refresh')
+      return this.bus.request(AUTH.refresh, { ...origin, session_token: frame.session_token });
+    const { challenge, signature, public_key } = frame;
+    return this.bus.request(AUTH.proof, { ...origin, challenge, signature, public_key });
+  }
+
+  /** The socket belongs to the token's user from here. Rejects when the other services cannot be asked; the socket is useless then. */
+  async login(connection: Connection, verified: VerifiedToken): Promise<void> {
+    const { user_id } = verified.session;
+    const [settings, { memberships }] = await Promise.all([
+      this.bus.request(AUTH.settings, { user_id }),
+      this.bus.request(CHANNEL.memberships, { user_id }),
+    ]);
+    if (connection.closed) return;
+    this.adopt(connection, verified);
+    const first = this.users.attach(connection, user_id, settings);
+    for (const membership of memberships) this.directory.learn(membership);
+    if (!connection.manual) await this.enterAll(connection, memberships);
+    if (first && connection.user !== null)
+      this.presence.announce(
+        connection.user,
+        memberships.map((m) => m.channel_id),
+      );
+  }
+
+  private adopt(connection: Connection, { session, refreshAfter, expires }: VerifiedToken): void {
+    connection.session = session;
+    connection.refreshAfter = refreshAfter;
+    connection.expires = expires;
+  }
+
+  private async enterAll(
+    connection: Connection,
+    memberships: readonly { channel_id: string; name: string }[],
+  ): Promise<void> {
+    const todo = [...memberships];
+    const work = async () => {
+      for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+        const room = await this.hub.open(next.channel_id, next.name);
+        if (!connection.closed) room.enter(connection);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, todo.length) }, work));
+  }
+
+  /** A newer token for the same user; events that were paused are caught up. */
+  private async renew(connection: Connection, verified: VerifiedToken): Promise<void> {
+    if (verified.session.user_id !== connection.session?.user_id)
+      throw new DcpError('INVALID_CREDENTIALS', { reason: 'other_user' });
+    this.adopt(connection, verified);
+    const paused = connection.paused;
+    connection.paused = null;
+    for (const [channelId, after] of paused ?? []) await this.unpause(connection, channelId, after);
+  }
+
+  private async unpause(connection: Connection, channelId: string, after: number): Promise<void> {
+    const user_id = connection.session?.user_id ?? '';
+    try {
+      const { name } = await this.bus.request(CHANNEL.membership, { user_id, channel_id: channelId });
+      await catchUp(this.bus, connection, await this.hub.open(channelId, name), after);
+    } catch (error) {
+      this.logger.debug({ err: error, channel_id: channelId }, 'channel not resumed after refresh');
+    }
+  }
+
+  /** The refresh is overdue: events wait, from where each room stands. */
+  pause(connection: Connection): void {
+    const rooms = connection.rooms ?? [];
+    connection.paused = new Map(rooms.map((room) => [room.channelId, room.lastSeq]));
+    this.hub.leaveAll(connection);
+    sendEvent(connection, { event: 'session', data: { reason: 'refresh_required' } });
+  }
+
+  /** Sockets of sessions that are over close at once, on every gateway. */
+  revoked(event: SessionsRevoked): void {
+    const ended = new Set(event.session_ids);
+    for (const connection of [...(this.users.get(event.user_id)?.connections ?? [])]) {
+      if (connection.session !== null && ended.has(connection.session.session_id)) this.end(connection, 'revoked');
+    }
+  }
+
+  /** Says why and closes: the client has to log in again. */
+  end(connection: Connection, reason: 'revoked' | 'expired'): void {
+    sendEvent(connection, { event: 'session', data: { reason } });
+    connection.close(CLOSE.SESSION_OVER, reason);
+  }
+
+  /** Closes what a revocation missed while the bus was away. */
+  closeRevoked(): void {
+    for (const user of [...this.users.all()]) {
+      for (const connection of [...user.connections]) {
+        if (connection.session !== null && !this.sessions.isAlive(connection.session)) this.end(connection, 'revoked');
+      }
+    }
+  }
+
+  /** The user joined or left a channel somewhere: his sockets here follow. */
+  async membershipChanged(change: MembershipChanged): Promise<void> {
+    const sockets = this.users.socketsOf(change);
+    if (sockets.length === 0) return;
+    if (change.change === 'left') {
+      const room = this.hub.get(change.channel_id);
+      if (room !== undefined) for (const socket of sockets) this.hub.leave(room, socket);
+      return;
+    }
+    this.directory.learn(change);
+    const room = await this.hub.open(change.channel_id, change.name);
+    for (const socket of sockets) if (!socket.manual && !socket.closed && socket.paused === null) room.enter(socket);
+  }
+
+  /** The socket is gone. */
+  left(connection: Connection): void {
+    const channels = connection.user?.channelIds() ?? [];
+    this.hub.leaveAll(connection);
+    const user = this.users.detach(connection);
+    if (user !== undefined) this.presence.left(user, channels);
+  }
+}

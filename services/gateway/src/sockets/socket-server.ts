@@ -1,0 +1,169 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
+import { newRequestId, reportFailure, toHttp, type Clock } from '@dcp/node-kit';
+import { asDcpError, CLOSE, DcpError, SUBPROTOCOL } from '@dcp/protocol';
+import type { Logger } from '@dcp/node-kit';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import type { RateLimits } from '../limits/rate-limits.js';
+import type { GatewayMetrics } from '../metrics.js';
+import type { LoginService } from '../sessions/login.service.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { VerifiedToken } from '../sessions/token-verifier.js';
+import { Connection } from './connection.js';
+import { readHandshake, UnknownPathError, type Handshake } from './handshake.js';
+import type { TurnOutbox } from './outbox.js';
+import { sendError } from './reply.js';
+
+/** Larger frames close the socket with 1009 before they are read whole; a message above 64 KiB but below this gets its 2001. */
+const MAX_FRAME_BYTES = 256 * 1024;
+
+/** The socket's connection, found again in listeners that all sockets share. */
+type OwnedSocket = WebSocket & { connection: Connection; door: SocketServer };
+
+export interface SocketServerParts {
+  sessions: SessionService;
+  login: LoginService;
+  limits: RateLimits;
+  outbox: TurnOutbox;
+  metrics: GatewayMetrics;
+  clock: Clock;
+  logger: Logger;
+  trustProxy: boolean;
+  maintenance: boolean;
+}
+
+/** The WebSocket door: upgrade, subprotocol, size cap, token; then every text frame goes to `onFrame`. */
+export class SocketServer {
+  readonly connections = new Set<Connection>();
+  onFrame: (connection: Connection, text: string) => void = () => undefined;
+  private draining = false;
+  private readonly server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: false,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: () => SUBPROTOCOL,
+  });
+
+  constructor(private readonly parts: SocketServerParts) {
+    parts.metrics.watch('connections', () => this.connections.size);
+  }
+
+  attach(http: Server): void {
+    http.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+  }
+
+  /** From now on no socket opens. */
+  refuseNew(): void {
+    this.draining = true;
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', ignore);
+    try {
+      const handshake = readHandshake(request, this.parts.trustProxy);
+      if (this.parts.maintenance) throw new DcpError('MAINTENANCE_MODE', { retry_after: 60 });
+      if (this.draining) throw new DcpError('MAINTENANCE_MODE', { reason: 'stopping', retry_after: 1 });
+      const verified = handshake.token === undefined ? null : this.parts.sessions.verify(handshake.token, false);
+      this.parts.limits.mayConnect(handshake.address);
+      this.server.handleUpgrade(request, socket, head, (ws) => this.open(ws, socket as Socket, handshake, verified));
+    } catch (error) {
+      this.refuse(socket, error);
+    }
+  }
+
+  /** The HTTP answer of an upgrade that is refused, with the §14.1 body. */
+  private refuse(socket: Duplex, thrown: unknown): void {
+    if (thrown instanceof UnknownPathError) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    const requestId = newRequestId();
+    const error = asDcpError(thrown);
+    reportFailure(this.parts.logger, error, requestId);
+    const { status, body } = toHttp(error, requestId);
+    const text = JSON.stringify(body);
+    const head = `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nConnection: close\r\nx-request-id: ${requestId}`;
+    socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+  }
+
+  private open(ws: WebSocket, socket: Socket, handshake: Handshake, verified: VerifiedToken | null): void {
+    const { outbox, clock } = this.parts;
+    const now = Math.floor(clock.now() / 1000);
+    socket.setNoDelay(true);
+    const connection = new Connection(ws, socket, outbox, handshake.address, handshake.endpoint, handshake.manual, now);
+    const owned = ws as OwnedSocket;
+    owned.connection = connection;
+    owned.door = this;
+    ws.on('message', onMessage);
+    ws.on('pong', onPong);
+    ws.on('close', onClose);
+    ws.on('error', ignore);
+    this.connections.add(connection);
+    this.parts.limits.openConnection(handshake.address);
+    if (verified !== null) this.loginByToken(connection, verified);
+  }
+
+  /** Frames that come meanwhile wait, as behind any other frame. */
+  private loginByToken(connection: Connection, verified: VerifiedToken): void {
+    connection.inbox = [];
+    this.parts.login
+      .login(connection, verified)
+      .catch((error: unknown) => {
+        sendError(connection, undefined, error, this.parts.logger);
+        connection.close(CLOSE.RESTART, 'login failed');
+      })
+      .finally(() => this.releaseInbox(connection));
+  }
+
+  private releaseInbox(connection: Connection): void {
+    const waiting = connection.inbox ?? [];
+    connection.inbox = null;
+    for (const text of waiting) this.onFrame(connection, text);
+  }
+
+  receive(connection: Connection, data: RawData, isBinary: boolean): void {
+    connection.lastHeard = Math.floor(this.parts.clock.now() / 1000);
+    if (isBinary) {
+      sendError(
+        connection,
+        undefined,
+        new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'binary_frame' }),
+        this.parts.logger,
+      );
+      connection.close(1003, 'text frames only');
+      return;
+    }
+    this.onFrame(connection, data.toString());
+  }
+
+  closed(connection: Connection): void {
+    connection.closed = true;
+    this.connections.delete(connection);
+    this.parts.limits.closeConnection(connection.address);
+    this.parts.login.left(connection);
+  }
+
+  heard(connection: Connection): void {
+    connection.lastHeard = Math.floor(this.parts.clock.now() / 1000);
+  }
+}
+
+/** Listeners shared by all sockets: a closure for each would cost memory for each. */
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  const { door, connection } = this as OwnedSocket;
+  door.receive(connection, data, isBinary);
+}
+
+function onPong(this: WebSocket): void {
+  const { door, connection } = this as OwnedSocket;
+  door.heard(connection);
+}
+
+function onClose(this: WebSocket): void {
+  const { door, connection } = this as OwnedSocket;
+  door.closed(connection);
+}
+
+function ignore(): void {}
