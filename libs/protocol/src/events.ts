@@ -19,6 +19,8 @@ export type ServerEvent =
   | { event: 'message_hidden'; data: { channel: string; channel_id: string; seq: number } }
   /** More was missed than `resume` replays: fetch the rest with `get_history` from `after`. */
   | { event: 'resume_gap'; data: { channel: string; channel_id: string; after: number; head: number } }
+  /** The user joined or left a channel, here or on another of his devices. */
+  | { event: 'membership'; data: { channel: string; channel_id: string; change: 'joined' | 'left' } }
   | { event: 'session'; data: { reason: 'refresh_required' | 'revoked' | 'expired'; session_id?: string } }
   | { event: 'ack'; id?: string; data: Record<string, unknown> }
   | { event: 'error'; id?: string; error: ErrorBody };

@@ -1,4 +1,4 @@
-import { AUTH } from '@dcp/contracts';
+import { AUTH, CHANNEL } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
 import { parseWith, registerBody } from '@dcp/protocol';
 import { Body, Controller, Delete, Get, Inject, Post, Put, Req } from '@nestjs/common';
@@ -32,6 +32,14 @@ export class AccountsController {
       this.bus.request(AUTH.settings, { user_id }),
     ]);
     return { ...profile, device, account_type, admin, blocked_users: settings.blocked_users };
+  }
+
+  /** The channels one is in, with where each of them stands. */
+  @Get('me/channels')
+  async channels(@Req() request: FastifyRequest): Promise<object> {
+    const { user_id } = this.context.session(request);
+    const { memberships } = await this.bus.request(CHANNEL.memberships, { user_id });
+    return { channels: memberships.map(({ name: id, ...rest }) => ({ id, ...rest })) };
   }
 
   @Put('me')

@@ -67,6 +67,7 @@ const ROWS: Row[] = [
     { session: false, status: 201, body: registerBody },
   ],
   ['get', '/api/v1/accounts/me', 'The own account', anything],
+  ['get', '/api/v1/accounts/me/channels', 'The channels one is in', anything],
   [
     'put',
     '/api/v1/accounts/me',

@@ -149,6 +149,7 @@ export class LoginService {
   async membershipChanged(change: MembershipChanged): Promise<void> {
     const sockets = this.users.socketsOf(change);
     if (sockets.length === 0) return;
+    this.tell(sockets, change);
     if (change.change === 'left') {
       const room = this.hub.get(change.channel_id);
       if (room !== undefined) for (const socket of sockets) this.hub.leave(room, socket);
@@ -157,6 +158,11 @@ export class LoginService {
     this.directory.learn(change);
     const room = await this.hub.open(change.channel_id, change.name);
     for (const socket of sockets) if (!socket.manual && !socket.closed && socket.paused === null) room.enter(socket);
+  }
+
+  private tell(sockets: readonly Connection[], { name, channel_id, change }: MembershipChanged): void {
+    for (const socket of sockets)
+      sendEvent(socket, { event: 'membership', data: { channel: name, channel_id, change } });
   }
 
   /** The socket is gone. */

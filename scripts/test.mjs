@@ -1,0 +1,101 @@
+// `npm test`: installs, builds, checks and runs every ring of tests; the last line is `N passed, N failed`.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build, install, node24, root, run, say } from './toolchain.mjs';
+
+/** Each ring is one jest run; `paths` are matched against the files' paths. Faults run last and alone: they kill things. */
+const RINGS = [
+  { name: 'unit, property and vectors', paths: ['(libs|services|clients)/[^/]+/src/', 'libs/(?!testkit)[^/]+/test/'] },
+  { name: 'compliance and component', paths: ['libs/testkit/test/', '(services|clients)/[^/]+/test/'] },
+  { name: 'conformance', paths: ['conformance/'] },
+  { name: 'benches work', paths: ['bench/'] },
+  { name: 'faults', paths: ['faults/'], serial: true },
+];
+
+const CHECKS = [
+  ['format', 'oxfmt', ['--check']],
+  ['lint', 'oxlint', ['--deny-warnings']],
+  ['types', 'turbo', ['run', 'typecheck', '--output-logs=errors-only', '--log-order=grouped']],
+  [
+    'boundaries',
+    'depcruise',
+    ['--config', '.dependency-cruiser.cjs', 'libs', 'services', 'clients', '--output-type', 'err'],
+  ],
+  ['dead code', 'knip', ['--no-progress']],
+];
+
+const totals = { passed: 0, failed: 0 };
+const only = process.argv.slice(2);
+
+await install();
+await build();
+ensureNats();
+for (const [name, command, args] of CHECKS) await check(name, command, args);
+const scratch = mkdtempSync(join(tmpdir(), 'dcp-test-'));
+for (const ring of RINGS) await runRing(ring);
+rmSync(scratch, { recursive: true, force: true });
+if (existsSync(join(root, 'conformance', 'coverage.mjs')))
+  await check('coverage report', node24(), ['conformance/coverage.mjs', '--check']);
+console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
+process.exit(totals.failed === 0 ? 0 : 1);
+
+async function check(name, command, args) {
+  say(`check: ${name}`);
+  const code = await run(command, args, { env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' } });
+  totals[code === 0 ? 'passed' : 'failed']++;
+  if (code !== 0) console.error(`check failed: ${name}`);
+}
+
+async function runRing({ name, paths, serial = false }) {
+  const wanted = only.length === 0 ? paths : paths.filter((path) => only.some((word) => path.includes(word)));
+  if (wanted.length === 0) return;
+  say(`tests: ${name}`);
+  const report = join(scratch, 'report.json');
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const args = [
+    jest,
+    '--json',
+    `--outputFile=${report}`,
+    '--passWithNoTests',
+    ...(serial ? ['--runInBand'] : []),
+    ...wanted,
+  ];
+  const code = await run(node24(), args, { env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' } });
+  count(name, report, code);
+}
+
+/** A suite that does not even load has no failed test, and must not pass for that. */
+function count(name, report, code) {
+  const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
+  rmSync(report, { force: true });
+  totals.passed += result?.numPassedTests ?? 0;
+  const failed =
+    (result?.numFailedTests ?? 0) + (result?.numRuntimeErrorTestSuites ?? 0) + (result?.numPendingTests ?? 0);
+  totals.failed += failed === 0 && code !== 0 ? 1 : failed;
+  if (failed > 0 || code !== 0) console.error(`tests failed: ${name}`);
+}
+
+/** A real NATS: NATS_URL, the binary, or Debian's package where this may be installed; otherwise one line that says what to do. */
+function ensureNats() {
+  if (process.env.NATS_URL || has('nats-server') || existsSync('/usr/sbin/nats-server')) return;
+  if (process.getuid?.() === 0 && has('apt-get')) {
+    say('installing nats-server (Debian package)');
+    const quiet = {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    };
+    spawnSync('apt-get', ['update', '-qq'], quiet);
+    if (spawnSync('apt-get', ['install', '-y', '-qq', 'nats-server'], quiet).status === 0) return;
+  }
+  if (has('docker') && spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0) return;
+  console.error(
+    'The tests need a NATS server: install nats-server (apt-get install nats-server), or set NATS_URL, or start Docker.',
+  );
+  process.exit(1);
+}
+
+function has(program) {
+  return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
+}
