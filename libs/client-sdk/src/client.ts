@@ -110,6 +110,10 @@ export class DcpClient {
     return this.options.device.userId;
   }
 
+  get endpoint(): string {
+    return this.options.endpoint;
+  }
+
   get state(): ConnectionState {
     return this.current;
   }

@@ -27,3 +27,4 @@ export { SessionKeeper, type Credentials, type StoredSession } from './session/s
 export { MemoryStorage, type Storage } from './storage/storage.js';
 export { backoffDelay, type BackoffSettings } from './transport/backoff.js';
 export { HttpApi } from './transport/http.js';
+export { SocketLink, type LinkHandlers } from './transport/socket-link.js';

@@ -1,0 +1,67 @@
+import type { DeliveredMessage } from '@dcp/protocol';
+import { stripVTControlCharacters } from 'node:util';
+import type { Failure } from './cli-error.js';
+
+/** Where results go: tables and lines for people, one JSON value a line for programs (`--json`). */
+export class Output {
+  constructor(
+    readonly json: boolean,
+    private readonly write: (text: string) => void = (text) => void process.stdout.write(text),
+    private readonly writeError: (text: string) => void = (text) => void process.stderr.write(text),
+  ) {}
+
+  /** A result: `value` for programs, `text` for people. */
+  result(value: unknown, text: string): void {
+    this.write(this.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+  }
+
+  /** Progress and hints, for people only. */
+  note(text: string): void {
+    if (!this.json) this.writeError(`${text}\n`);
+  }
+
+  failure({ code, message, details }: Failure): void {
+    this.writeError(this.json ? `${JSON.stringify({ error: { code, message, details } })}\n` : `dcp: ${message}\n`);
+  }
+}
+
+/** What others wrote is shown without control characters: a terminal obeys them. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, '�');
+}
+
+/** `10:30:00 #general alice-river-7x9k: Hello` */
+export function messageLine(message: DeliveredMessage): string {
+  const time = new Date(message.timestamp).toTimeString().slice(0, 8);
+  return `${time} ${message.channel} ${bodyOf(message)}`;
+}
+
+function bodyOf(message: DeliveredMessage): string {
+  const { content } = message;
+  if (message.type === 'system') return `* ${systemText(content)}`;
+  const author = message.author.slice(message.author.indexOf('.') + 1);
+  const text = typeof content['text'] === 'string' ? content['text'] : `[${message.type}]`;
+  return `${author}: ${printable(text)}`;
+}
+
+function systemText(content: Record<string, unknown>): string {
+  const actor = printable(String(content['actor'])).replace(/^[a-z0-9]{8}\./, '');
+  const action = String(content['action']).replaceAll('_', ' ');
+  return `${actor} ${action.replace(/^user /, '')} ${printable(String(content['target']))}`;
+}
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)),
+    [],
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
