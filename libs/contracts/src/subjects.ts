@@ -89,7 +89,7 @@ export const CHANNEL = {
     C.StateChange
   >('channel.update', 'channel', 'gateway'),
 
-  /** Name to identity. CHANNEL_NOT_FOUND when there is none. */
+  /** `#name` or `ch_…` to both. CHANNEL_NOT_FOUND when there is none. */
   resolve: rpc<{ name: string }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
   list: rpc<{ user_id: string }, { channels: C.ChannelInfo[] }>('channel.list', 'channel', 'gateway'),
   memberships: rpc<{ user_id: string }, { memberships: C.Membership[] }>('channel.memberships', 'channel', 'gateway'),

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ChannelResponder } from './channels/channel.responder.js';
+import { ChannelStore } from './channels/channel.store.js';
+import { CreateChannelService } from './channels/create-channel.service.js';
+import { UpdateChannelService } from './channels/update-channel.service.js';
+import { createPrisma, type PrismaClient } from './database.js';
+import { ForgetResponder } from './forget/forget.responder.js';
+import { ForgetService } from './forget/forget.service.js';
+import { ForgetStore } from './forget/forget.store.js';
+import { HistoryResponder } from './history/history.responder.js';
+import { HistoryService } from './history/history.service.js';
+import { HistoryStore } from './history/history.store.js';
+import { memberLimits } from './limits.js';
+import { GroupCommit } from './log/group-commit.js';
+import { logMetrics } from './log/log-metrics.js';
+import { PostResponder } from './log/post.responder.js';
+import { PostService } from './log/post.service.js';
+import { Publisher } from './log/publisher.js';
+import { Authorities } from './members/authority.js';
+import { MembershipEvents } from './members/membership-events.js';
+import { MembershipResponder } from './members/membership.responder.js';
+import { MembershipService } from './members/membership.service.js';
+import { MembershipStore } from './members/membership.store.js';
+import { NodeKey } from './node/node-key.js';
+import { NodeMessages } from './node/node-message.js';
+import { PARTS, type Parts } from './parts.js';
+import type { Responder } from './queue.js';
+
+/** Who is given what. Plain construction in one place: the order of these lines is the order of dependence. */
+@Injectable()
+export class ChannelRooms {
+  readonly key: NodeKey;
+  readonly prisma: PrismaClient;
+  readonly publisher: Publisher;
+  readonly commits: GroupCommit;
+  readonly responders: Responder[];
+
+  constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock }: Parts) {
+    const metrics = logMetrics(registry);
+    const limits = memberLimits(config);
+    this.key = new NodeKey(config);
+    this.prisma = createPrisma(pool);
+    const node = new NodeMessages(this.key, clock);
+    const events = new MembershipEvents(bus);
+    const publisher = new Publisher({ bus, pool, clock, logger, metrics });
+    const onCommitted = publisher.publish.bind(publisher);
+    const commits = new GroupCommit({ pool, limits, logger, metrics, now: () => clock.now(), onCommitted });
+    this.publisher = publisher;
+    this.commits = commits;
+
+    const verifySignatures = config.unsafeSkipSignatures === undefined;
+    if (!verifySignatures) logger.warn('signatures are NOT checked: for benchmarks only');
+    const authorities = new Authorities(pool, metrics);
+    const posts = new PostService({ authorities, commits, pool, node, clock, logger, metrics, verifySignatures });
+
+    const channels = new ChannelStore(this.prisma);
+    const members = new MembershipStore(this.prisma, pool);
+    const membership = new MembershipService({ channels, members, events, commits, node });
+    const creation = new CreateChannelService({
+      channels,
+      members,
+      events,
+      commits,
+      key: this.key,
+      node,
+      clock,
+      limits,
+    });
+    const settings = new UpdateChannelService({ channels, membership, commits, node });
+    const history = new HistoryService({ history: new HistoryStore(pool), members });
+
+    this.responders = [
+      new PostResponder(bus, posts),
+      new ChannelResponder(bus, channels, creation, settings),
+      new MembershipResponder(bus, membership),
+      new HistoryResponder(bus, history),
+      new ForgetResponder(bus, new ForgetService(new ForgetStore(pool), events)),
+    ];
+  }
+}

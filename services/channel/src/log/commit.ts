@@ -1,0 +1,139 @@
+import { databaseFailure, type Pool, type PoolClient } from '@dcp/node-kit';
+import type { DcpError } from '@dcp/protocol';
+import { insertChannels, updateSettings } from '../channels/channel-rows.store.js';
+import type { MemberLimits } from '../limits.js';
+import { addMembers, countMemberships, findMembers, type Pair, removeMembers } from '../members/member.store.js';
+import { CommitPlan, type Head, type NumberedEntry, type Snapshot } from './commit-plan.js';
+import { appendEntries, findKnown, lockHeads } from './entry.store.js';
+import { type NewChannel, type Operation, type Outcome, pairKey } from './operation.js';
+
+/** What one transaction did. `results` are in the order of the operations. */
+export interface Committed {
+  results: (Outcome | DcpError)[];
+  appended: AppendedEntries[];
+}
+
+/** New entries of one channel, in order of `seq`. */
+export interface AppendedEntries {
+  channelId: string;
+  name: string;
+  entries: NumberedEntry[];
+  receivedAt: string;
+}
+
+/**
+ * One transaction for a batch of operations. READ COMMITTED, and the locks come first in a statement of their own: the statements
+ * after them see what a racing replica committed before it gave the locks up.
+ */
+export async function commitOperations(
+  pool: Pool,
+  operations: Operation[],
+  limits: MemberLimits,
+  now: Date,
+): Promise<Committed> {
+  const client = await pool.connect();
+  // While a client is checked out a lost connection is told to its listeners too, and ends the process when there is none.
+  client.on('error', ignore);
+  let broken = true;
+  try {
+    const committed = await inTransaction(client, operations, limits, now.toISOString());
+    broken = false;
+    return committed;
+  } catch (error) {
+    broken = databaseFailure(error) !== undefined || !(await rolledBack(client));
+    throw error;
+  } finally {
+    client.off('error', ignore);
+    client.release(broken);
+  }
+}
+
+function ignore(): void {
+  // The query under way fails with the same error.
+}
+
+async function inTransaction(
+  client: PoolClient,
+  operations: Operation[],
+  limits: MemberLimits,
+  receivedAt: string,
+): Promise<Committed> {
+  const snapshot = await readUnderLocks(client, operations);
+  const plan = new CommitPlan(snapshot, limits);
+  const results = operations.map((operation) => plan.decide(operation));
+  await write(client, plan, receivedAt);
+  return { results, appended: appendedBy(plan, receivedAt) };
+}
+
+async function readUnderLocks(client: PoolClient, operations: Operation[]): Promise<Snapshot> {
+  // Without the setting, a plan that was made while the log was small would scan it for ever after.
+  await client.query('begin; set local enable_seqscan = off');
+  const heads = await lockHeads(client, [...new Set(operations.map((operation) => operation.channelId))]);
+  const posts = operations.filter((operation) => operation.kind === 'post');
+  const known = posts.length === 0 ? new Map() : await findKnown(client, posts);
+  const pairs = pairsToRead(operations, heads);
+  const members = pairs.length === 0 ? new Map() : await findMembers(client, pairs);
+  const joining = [...new Set(operations.filter(({ kind }) => kind === 'join').map(({ userId }) => userId))];
+  const memberships = joining.length === 0 ? new Map() : await countMemberships(client, joining);
+  const created = await createChannels(client, operations, heads);
+  const membersRead = new Set(pairs.map(({ channelId, userId }) => pairKey(channelId, userId)));
+  return { heads, known, members, membersRead, memberships, created };
+}
+
+/** Inserts the channels of all creations and adds the heads of those whose id and name were free. */
+async function createChannels(
+  client: PoolClient,
+  operations: Operation[],
+  heads: Map<string, Head>,
+): Promise<Set<string>> {
+  const channels = operations.filter((operation) => operation.kind === 'create').map(({ channel }) => channel);
+  if (channels.length === 0) return new Set();
+  const created = new Set(await insertChannels(client, channels));
+  for (const channel of channels) if (created.has(channel.channelId)) heads.set(channel.channelId, newHead(channel));
+  return created;
+}
+
+/** Whoever changes state, and authors whose cached role is older than the last change of roles. */
+function pairsToRead(operations: Operation[], heads: Map<string, Head>): Pair[] {
+  return operations.filter((operation) => {
+    if (operation.kind !== 'post') return operation.kind !== 'create';
+    return operation.aclVersion !== heads.get(operation.channelId)?.aclVersion;
+  });
+}
+
+function newHead({ channelId, name, homeEpoch }: NewChannel): Head {
+  return {
+    channelId,
+    name,
+    homeEpoch,
+    lastSeq: 0,
+    aclVersion: 0,
+    lockedAclVersion: 0,
+    stateHead: null,
+    memberCount: 0,
+  };
+}
+
+async function write(client: PoolClient, plan: CommitPlan, receivedAt: string): Promise<void> {
+  const changes = [...plan.memberChanges.values()];
+  const removed = changes.filter((change) => change.existed);
+  const added = changes.filter((change) => change.row !== null);
+  const entries = [...plan.appended.values()].flat();
+  if (entries.length > 0) await appendEntries(client, entries, [...plan.appended.keys()], receivedAt);
+  if (removed.length > 0) await removeMembers(client, removed);
+  if (added.length > 0) await addMembers(client, added, receivedAt);
+  for (const update of plan.updates) await updateSettings(client, update);
+  await client.query('commit');
+}
+
+function appendedBy(plan: CommitPlan, receivedAt: string): AppendedEntries[] {
+  return [...plan.appended].map(([{ channelId, name }, entries]) => ({ channelId, name, entries, receivedAt }));
+}
+
+/** False when the connection cannot even do that. */
+async function rolledBack(client: PoolClient): Promise<boolean> {
+  return client.query('rollback').then(
+    () => true,
+    () => false,
+  );
+}

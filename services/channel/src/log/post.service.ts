@@ -1,0 +1,119 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Post, type PostResult, refusalOf } from '@dcp/contracts';
+import { asFailure, type Clock, type Logger, type Pool, reportFailure } from '@dcp/node-kit';
+import { DcpError, type PostAck } from '@dcp/protocol';
+import type { Authorities } from '../members/authority.js';
+import type { NodeMessages } from '../node/node-message.js';
+import { findKnown } from './entry.store.js';
+import type { GroupCommit } from './group-commit.js';
+import type { LogMetrics } from './log-metrics.js';
+import type { NewEntry } from './new-entry.js';
+import { pairKey } from './operation.js';
+import { type Accepted, preparePost, type PostRules } from './prepare-post.js';
+
+/** Signatures checked in one loop turn, about 2 ms: answers of earlier commits go out in between. */
+const POSTS_PER_TURN = 32;
+
+export interface PostServiceParts {
+  authorities: Authorities;
+  commits: GroupCommit;
+  pool: Pool;
+  node: NodeMessages;
+  clock: Clock;
+  logger: Logger;
+  metrics: Pick<LogMetrics, 'posts'>;
+  verifySignatures: boolean;
+}
+
+/** A refused post that may be the repetition of an accepted one; `at` is its place in the batch. */
+interface Doubtful {
+  at: number;
+  channelId: string;
+  entry: NewEntry;
+}
+
+/** What can be decided about posts without a lock is decided here, the rest by the commit. */
+export class PostService {
+  constructor(private readonly parts: PostServiceParts) {}
+
+  /** One result for each post, in the same order. The fault of a single post never rejects the batch. */
+  async post(posts: Post[]): Promise<PostResult[]> {
+    const pairs = posts.map((post) => ({ channelId: post.channel_id, userId: post.session.user_id }));
+    const authorities = await this.parts.authorities.find(pairs);
+    const results: (PostResult | Promise<PostResult>)[] = [];
+    const doubtful: Doubtful[] = [];
+    for (const [at, post] of posts.entries()) {
+      if (at % POSTS_PER_TURN === POSTS_PER_TURN - 1) await nextTurn();
+      const authority = authorities.get(pairKey(post.channel_id, post.session.user_id));
+      const prepared = preparePost(post, authority, this.#rules());
+      results[at] = 'error' in prepared ? this.#refused(prepared.error) : this.#commit(post, prepared);
+      if ('error' in prepared && prepared.retryOf !== undefined) {
+        doubtful.push({ at, channelId: post.channel_id, entry: prepared.retryOf });
+      }
+    }
+    await this.#answerRepeated(doubtful, results);
+    return this.#counted(await Promise.all(results));
+  }
+
+  #rules(): PostRules {
+    const { clock, verifySignatures, node } = this.parts;
+    return { now: clock.now(), verifySignatures, node };
+  }
+
+  async #commit(
+    { channel_id: channelId, session }: Post,
+    { entry, authority, aclVersion }: Accepted,
+  ): Promise<PostResult> {
+    const pair = pairKey(channelId, session.user_id);
+    try {
+      const operation = { kind: 'post', channelId, userId: session.user_id, aclVersion, entry } as const;
+      const outcome = await this.parts.commits.submit(operation);
+      // A repetition is answered even to someone who has left since: it proves no right to post.
+      if (outcome.changed) this.parts.authorities.confirm(pair, authority, outcome.aclVersion);
+      return { ok: ack(entry, outcome.seq) };
+    } catch (error) {
+      if (error instanceof DcpError && error.code === 'INSUFFICIENT_PERMISSIONS') this.parts.authorities.forget(pair);
+      return this.#refused(error);
+    }
+  }
+
+  /** Profile §4: idempotency comes before all other rules, so a retry that has become too old still gets its first answer. */
+  async #answerRepeated(doubtful: Doubtful[], results: (PostResult | Promise<PostResult>)[]): Promise<void> {
+    if (doubtful.length === 0) return;
+    try {
+      const known = await findKnown(this.parts.pool, doubtful);
+      for (const { at, channelId, entry } of doubtful) {
+        const stored = known.get(pairKey(channelId, entry.id));
+        if (stored === undefined) continue;
+        const same = entry.digest.equals(stored.digest);
+        results[at] = same
+          ? { ok: ack(entry, stored.seq) }
+          : this.#refused(new DcpError('CONFLICT', { reason: 'id_used' }));
+      }
+    } catch (error) {
+      // Whether they are repetitions is unknown, so the refusal would be a guess.
+      for (const { at } of doubtful) results[at] = this.#refused(error);
+    }
+  }
+
+  #refused(error: unknown): PostResult {
+    const failure = asFailure(error);
+    // What the commit refused is in the log already; a fault of these rules is a bug.
+    if (failure.code === 'INTERNAL_ERROR' && !(error instanceof DcpError)) reportFailure(this.parts.logger, error);
+    return { error: refusalOf(failure) };
+  }
+
+  #counted(results: PostResult[]): PostResult[] {
+    const counts = new Map<string, number>();
+    for (const result of results) {
+      const kind = 'ok' in result ? 'ordered' : result.error.code;
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    }
+    for (const [result, count] of counts) this.parts.metrics.posts.inc({ result }, count);
+    return results;
+  }
+}
+
+function ack(entry: NewEntry, seq: number): PostAck {
+  return { message_id: entry.id, seq, timestamp: entry.timestamp, state: 'ordered' };
+}

@@ -1,0 +1,100 @@
+import type { Post } from '@dcp/contracts';
+import {
+  checkMessageSize,
+  DcpError,
+  invalidFormat,
+  isFullForm,
+  parseWith,
+  plainMessageSchema,
+  refuseNodeMembers,
+  type SignedMessage,
+} from '@dcp/protocol';
+import type { Authority } from '../members/authority.js';
+import type { NodeMessages } from '../node/node-message.js';
+import { newEntry, type NewEntry, storedForm, type StoredMessage } from './new-entry.js';
+import * as checks from './post-checks.js';
+
+export interface PostRules {
+  /** Milliseconds. */
+  now: number;
+  verifySignatures: boolean;
+  node: NodeMessages;
+}
+
+/** A post that failed. `retryOf` is set when it may be the repetition of one that was accepted: then the log decides. */
+export interface Refused {
+  error: unknown;
+  retryOf?: NewEntry;
+}
+
+/** A post that waits for its number. */
+export interface Accepted {
+  entry: NewEntry;
+  authority: Authority;
+  aclVersion: number;
+}
+
+export type Prepared = Accepted | Refused;
+
+/** All that can be decided about a post before the transaction. `authority` is undefined when the channel does not exist. */
+export function preparePost(post: Post, authority: Authority | undefined, rules: PostRules): Prepared {
+  try {
+    refuseNodeMembers(post.message);
+    if (authority === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    return isFullForm(post.message) ? prepareSigned(post, authority, rules) : preparePlain(post, authority, rules);
+  } catch (error) {
+    return { error };
+  }
+}
+
+function prepareSigned(post: Post, authority: Authority, rules: PostRules): Prepared {
+  const message = checks.parseSigned(post.message, post.channel_id, authority.encryption);
+  checks.checkAuthor(message, post.session);
+  const stored = storedForm(post.message, post.channel_id);
+  try {
+    return acceptSigned(post, message, stored, authority, rules);
+  } catch (error) {
+    return { error, retryOf: newEntry(stored as StoredMessage) };
+  }
+}
+
+function acceptSigned(
+  { session }: Post,
+  message: SignedMessage,
+  stored: Record<string, unknown>,
+  authority: Authority,
+  rules: PostRules,
+): Prepared {
+  checks.checkClock(message.timestamp, rules.now);
+  const body = checkMessageSize(stored);
+  checks.checkEncryption(message.encryption);
+  checks.checkReply(message);
+  checks.checkText(stored, body);
+  const aclVersion = memberVersion(authority);
+  if (rules.verifySignatures) checks.checkSignature(stored, message.signature, session.key);
+  return { entry: newEntry(stored as StoredMessage, body), authority, aclVersion };
+}
+
+/** §7.3, §8.3: completed and signed by the node, where it may read. */
+function preparePlain({ message, session, channel_id }: Post, authority: Authority, rules: PostRules): Prepared {
+  if (authority.encryption !== 'node') throw invalidFormat('signature_required', 'signature');
+  const plain = parseWith(plainMessageSchema, message);
+  const type = plain.type ?? 'text';
+  checks.checkContent(type, plain.content);
+  const reply = checks.checkReply({ content: plain.content, metadata: { reply_to: plain.reply_to } });
+  const aclVersion = memberVersion(authority);
+  const entry = rules.node.complete({
+    type,
+    author: session.user_id,
+    channelId: channel_id,
+    content: plain.content,
+    replyTo: reply,
+  });
+  checks.checkText(plain.content, entry.body);
+  return { entry, authority, aclVersion };
+}
+
+function memberVersion({ aclVersion }: Authority): number {
+  if (aclVersion === undefined) throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
+  return aclVersion;
+}

@@ -1,0 +1,69 @@
+import type { PoolClient } from '@dcp/node-kit';
+import type { MemberChange, MemberRow, Snapshot } from '../log/commit-plan.js';
+import { pairKey, type Role } from '../log/operation.js';
+
+/** A user in a channel, whether he is its member or not. */
+export interface Pair {
+  channelId: string;
+  userId: string;
+}
+
+const FIND_MEMBERS = `
+  select m.channel_id, m.user_id, m.role, m.joined_seq
+  from unnest($1::text[], $2::text[]) as wanted (channel_id, user_id)
+  join members m on m.channel_id = wanted.channel_id and m.user_id = wanted.user_id`;
+
+const COUNT_MEMBERSHIPS = `
+  select user_id, count(*)::int as memberships from members where user_id = any($1::text[]) group by user_id`;
+
+const REMOVE_MEMBERS = `
+  delete from members m using unnest($1::text[], $2::text[]) as gone (channel_id, user_id)
+  where m.channel_id = gone.channel_id and m.user_id = gone.user_id`;
+
+const ADD_MEMBERS = `
+  insert into members (channel_id, user_id, role, joined_at, joined_seq)
+  select channel_id, user_id, role, $5::timestamptz, joined_seq
+  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as new (channel_id, user_id, role, joined_seq)`;
+
+/** Member rows by channel and user; a pair without a row is not in the answer. */
+export async function findMembers(client: PoolClient, pairs: Pair[]): Promise<Snapshot['members']> {
+  const { rows } = await client.query<{ channel_id: string; user_id: string; role: Role; joined_seq: string }>({
+    name: 'find_members',
+    text: FIND_MEMBERS,
+    values: columns(pairs),
+  });
+  return new Map(rows.map((row) => [pairKey(row.channel_id, row.user_id), memberOf(row)]));
+}
+
+function memberOf(row: { role: Role; joined_seq: string }): MemberRow {
+  return { role: row.role, joinedSeq: Number(row.joined_seq) };
+}
+
+/** How many channels each user is in; 0 is not in the answer. */
+export async function countMemberships(client: PoolClient, userIds: string[]): Promise<Map<string, number>> {
+  const { rows } = await client.query<{ user_id: string; memberships: number }>({
+    name: 'count_memberships',
+    text: COUNT_MEMBERSHIPS,
+    values: [userIds],
+  });
+  return new Map(rows.map((row) => [row.user_id, row.memberships]));
+}
+
+export async function removeMembers(client: PoolClient, pairs: Pair[]): Promise<void> {
+  await client.query({ name: 'remove_members', text: REMOVE_MEMBERS, values: columns(pairs) });
+}
+
+/** `joinedAt` is the node's time, RFC 3339. */
+export async function addMembers(client: PoolClient, added: MemberChange[], joinedAt: string): Promise<void> {
+  const values = [
+    ...columns(added),
+    added.map((change) => change.row?.role),
+    added.map((change) => change.row?.joinedSeq),
+    joinedAt,
+  ];
+  await client.query({ name: 'add_members', text: ADD_MEMBERS, values });
+}
+
+function columns(pairs: Pair[]): [string[], string[]] {
+  return [pairs.map((pair) => pair.channelId), pairs.map((pair) => pair.userId)];
+}

@@ -1,0 +1,83 @@
+import type { Membership } from '@dcp/contracts';
+import { MAX_SUBSCRIPTIONS } from '@dcp/protocol';
+import type { Pool } from '@dcp/node-kit';
+import type { PrismaClient } from '../database.js';
+import type { Role } from '../log/operation.js';
+
+export interface MemberPage {
+  members: { user_id: string; role: string; joined_at: string }[];
+  has_more: boolean;
+}
+
+interface MembershipRow {
+  channel_id: string;
+  name: string;
+  role: Role | null;
+  last_seq: string;
+}
+
+const FIND = `
+  select c.channel_id, c.name, c.last_seq, m.role
+  from channels c left join members m on m.channel_id = c.channel_id and m.user_id = $2
+  where c.channel_id = $1 and c.deleted_at is null`;
+
+const LIST = `
+  select c.channel_id, c.name, c.last_seq, m.role
+  from members m join channels c on c.channel_id = m.channel_id
+  where m.user_id = $1 and c.deleted_at is null order by c.name limit $2`;
+
+/** Who is in which channel, as of now: nothing here is cached. */
+export class MembershipStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly pool: Pool,
+  ) {}
+
+  /** The channel's name and head, and the user's role in it; null when he has none. Undefined: there is no such channel. */
+  async inspect(
+    channelId: string,
+    userId: string,
+  ): Promise<(Omit<Membership, 'role'> & { role: Role | null }) | undefined> {
+    const { rows } = await this.pool.query<MembershipRow>({
+      name: 'find_membership',
+      text: FIND,
+      values: [channelId, userId],
+    });
+    return rows[0] === undefined ? undefined : { ...rows[0], last_seq: Number(rows[0].last_seq) };
+  }
+
+  async find(channelId: string, userId: string): Promise<{ role: string } | undefined> {
+    const row = await this.prisma.member.findUnique({ where: { channelId_userId: { channelId, userId } } });
+    return row === null ? undefined : { role: row.role };
+  }
+
+  /** All channels of a user, by name. */
+  async listOf(userId: string): Promise<Membership[]> {
+    const { rows } = await this.pool.query<MembershipRow & { role: Role }>({
+      name: 'list_memberships',
+      text: LIST,
+      values: [userId, MAX_SUBSCRIPTIONS],
+    });
+    return rows.map((row) => ({ ...row, last_seq: Number(row.last_seq) }));
+  }
+
+  /** Members after a user id, by user id. */
+  async page(channelId: string, after: string, limit: number): Promise<MemberPage> {
+    const where = { channelId, userId: { gt: after } };
+    const rows = await this.prisma.member.findMany({ where, orderBy: { userId: 'asc' }, take: limit + 1 });
+    const members = rows.slice(0, limit).map((row) => ({
+      user_id: row.userId,
+      role: row.role,
+      joined_at: row.joinedAt.toISOString(),
+    }));
+    return { members, has_more: rows.length > limit };
+  }
+
+  async countOf(userId: string): Promise<{ all: number; owned: number }> {
+    const [all, owned] = await Promise.all([
+      this.prisma.member.count({ where: { userId } }),
+      this.prisma.member.count({ where: { userId, role: 'owner' } }),
+    ]);
+    return { all, owned };
+  }
+}

@@ -1,0 +1,17 @@
+import type { Bus, Clock, Health, Logger, Metrics, Pool } from '@dcp/node-kit';
+import type { ChannelConfig } from './config.js';
+
+/** What the module is given: it opens no connection itself, so that it can live alone or in one process with others. */
+export interface Parts {
+  config: ChannelConfig;
+  bus: Bus;
+  /** Connections whose search path is the schema `channel`, as the role of this service has it. */
+  pool: Pool;
+  logger: Logger;
+  metrics: Metrics;
+  health: Health;
+  clock: Clock;
+}
+
+/** The injection token of `Parts`. */
+export const PARTS = Symbol('channel.parts');

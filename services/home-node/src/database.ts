@@ -1,0 +1,29 @@
+import { ensureServiceDatabase, startEmbeddedPostgres, type Logger } from '@dcp/node-kit';
+import { join } from 'node:path';
+import type { HomeNodeConfig } from './config.js';
+import type { NodeSecrets } from './secrets.js';
+
+export interface NodeDatabase {
+  /** One role and schema for each service. */
+  urls: Record<'auth' | 'channel', string>;
+  /** Resolves when the embedded server ends without being asked to; never for an external one. */
+  lost: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The node's PostgreSQL: the given one, or an embedded one below the data folder. */
+export async function openDatabase(config: HomeNodeConfig, secrets: NodeSecrets, logger: Logger): Promise<NodeDatabase> {
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), logger }) : undefined;
+  const adminUrl = config.databaseUrl ?? embedded?.adminSocketUrl ?? embedded?.adminUrl ?? '';
+  try {
+    const url = (service: 'auth' | 'channel') => ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
+    return {
+      urls: { auth: await url('auth'), channel: await url('channel') },
+      lost: embedded?.ended ?? new Promise<void>(() => undefined),
+      stop: async () => embedded?.stop(),
+    };
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
