@@ -271,11 +271,11 @@ export class DcpClient {
   }
 
   /** Joins and follows a channel; `channelId` is what messages are addressed to. */
-  async join(channel: string): Promise<{ channel: string; channelId: string }> {
+  async join(channel: string): Promise<{ channel: string; channelId: string; head: number }> {
     const joined = await this.command('join_channel', { channel });
     const { channel: name, channel_id, head } = joined as { channel: string; channel_id: string; head: number };
     this.channels.add(channel_id, name, head);
-    return { channel: name, channelId: channel_id };
+    return { channel: name, channelId: channel_id, head };
   }
 
   async leave(channel: string): Promise<void> {

@@ -1,5 +1,6 @@
 export { type BusFactory, busCompliance, type BusHouse } from './bus-compliance.js';
 export { captureLogger, type CapturedLog } from './capture-logger.js';
+export { type Cluster, type ClusterMember, type ClusterOptions, startCluster } from './cluster.js';
 export { eventually } from './eventually.js';
 export { type FakeClock, fakeClock } from './fake-clock.js';
 export { freePort } from './free-port.js';

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Responder } from './answering.js';
 import { ChannelResponder } from './channels/channel.responder.js';
 import { ChannelStore } from './channels/channel.store.js';
 import { CreateChannelService } from './channels/create-channel.service.js';
@@ -24,7 +25,6 @@ import { MembershipStore } from './members/membership.store.js';
 import { NodeKey } from './node/node-key.js';
 import { NodeMessages } from './node/node-message.js';
 import { PARTS, type Parts } from './parts.js';
-import type { Responder } from './queue.js';
 
 /** Who is given what. Plain construction in one place: the order of these lines is the order of dependence. */
 @Injectable()
@@ -70,11 +70,11 @@ export class ChannelRooms {
     const history = new HistoryService({ history: new HistoryStore(pool), members });
 
     this.responders = [
-      new PostResponder(bus, posts),
-      new ChannelResponder(bus, channels, creation, settings),
-      new MembershipResponder(bus, membership),
-      new HistoryResponder(bus, history),
-      new ForgetResponder(bus, new ForgetService(new ForgetStore(pool), events)),
+      new PostResponder(posts),
+      new ChannelResponder(channels, creation, settings),
+      new MembershipResponder(membership),
+      new HistoryResponder(history),
+      new ForgetResponder(new ForgetService(new ForgetStore(pool), events)),
     ];
   }
 }

@@ -97,8 +97,13 @@ describe.each(BOTH_BUSES)('members over the %s bus', (kind) => {
 
   it('[DCP-14.2-08] joining or leaving what does not exist is 2002', async () => {
     const nowhere = `ch_${'a'.repeat(52)}`;
-    for (const attempt of [world.join(alice, nowhere), world.leave(alice, nowhere), membership(alice, nowhere)]) {
-      expect((await refusalOf(attempt)).code).toBe('CHANNEL_NOT_FOUND');
+    const attempts = [
+      () => world.join(alice, nowhere),
+      () => world.leave(alice, nowhere),
+      () => membership(alice, nowhere),
+    ];
+    for (const attempt of attempts) {
+      expect((await refusalOf(attempt())).code).toBe('CHANNEL_NOT_FOUND');
     }
   });
 

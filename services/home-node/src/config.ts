@@ -5,9 +5,21 @@ import { z } from 'zod';
 
 const schema = z.object({
   dataDir: z.string().default(defaultDataDir()).describe('Where the database, the node key and the passwords lie'),
-  databaseUrl: z.string().optional().describe('A PostgreSQL of your own (a role that may create roles and schemas) instead of the embedded one'),
-  healthPort: z.coerce.number().int().min(0).max(65_535).default(8108).describe('Port of /healthz, /readyz and /metrics, on the loopback address'),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('warn').describe('What is logged besides the lines on the screen'),
+  databaseUrl: z
+    .string()
+    .optional()
+    .describe('A PostgreSQL of your own (a role that may create roles and schemas) instead of the embedded one'),
+  healthPort: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8108)
+    .describe('Port of /healthz, /readyz and /metrics, on the loopback address'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error'])
+    .default('warn')
+    .describe('What is logged besides the lines on the screen'),
 });
 
 export type HomeNodeConfig = z.output<typeof schema>;

@@ -12,11 +12,19 @@ export interface NodeDatabase {
 }
 
 /** The node's PostgreSQL: the given one, or an embedded one below the data folder. */
-export async function openDatabase(config: HomeNodeConfig, secrets: NodeSecrets, logger: Logger): Promise<NodeDatabase> {
-  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), logger }) : undefined;
+export async function openDatabase(
+  config: HomeNodeConfig,
+  secrets: NodeSecrets,
+  logger: Logger,
+): Promise<NodeDatabase> {
+  const embedded =
+    config.databaseUrl === undefined
+      ? await startEmbeddedPostgres({ dataDir: join(config.dataDir, 'postgres'), logger })
+      : undefined;
   const adminUrl = config.databaseUrl ?? embedded?.adminSocketUrl ?? embedded?.adminUrl ?? '';
   try {
-    const url = (service: 'auth' | 'channel') => ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
+    const url = (service: 'auth' | 'channel') =>
+      ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
     return {
       urls: { auth: await url('auth'), channel: await url('channel') },
       lost: embedded?.ended ?? new Promise<void>(() => undefined),

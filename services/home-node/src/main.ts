@@ -1,9 +1,9 @@
-import { createLogger, describeConfig, runService } from '@dcp/node-kit';
+import { createLogger, runService } from '@dcp/node-kit';
 import { banner, progress } from './banner.js';
 import { readConfig, startHomeNode } from './index.js';
 import { parseArguments } from './arguments.js';
 
-const env = parseArguments(process.argv.slice(2), process.env, describeConfig);
+const env = parseArguments(process.argv.slice(2), process.env);
 const config = readConfig(env);
 const logger = createLogger({ service: 'home-node', level: config.logLevel });
 

@@ -22,7 +22,10 @@ export async function nodeSecrets(dataDir: string): Promise<NodeSecrets> {
 async function read(file: string): Promise<NodeSecrets | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new Error(`Cannot read ${file} (${error.code}): the node key is in it. Start the node as the user who owns it.`, { cause: error });
+    throw new Error(
+      `Cannot read ${file} (${error.code}): the node key is in it. Start the node as the user who owns it.`,
+      { cause: error },
+    );
   });
   return text === undefined ? undefined : (JSON.parse(text) as NodeSecrets);
 }
@@ -30,7 +33,10 @@ async function read(file: string): Promise<NodeSecrets | undefined> {
 /** Written beside and linked, so that a crash leaves no half file and two starts make one secret. */
 async function create(file: string): Promise<NodeSecrets> {
   const password = () => toHex(randomBytes(24));
-  const secrets: NodeSecrets = { nodeKey: toBase64(randomBytes(32)), passwords: { auth: password(), channel: password() } };
+  const secrets: NodeSecrets = {
+    nodeKey: toBase64(randomBytes(32)),
+    passwords: { auth: password(), channel: password() },
+  };
   const beside = `${file}.${process.pid}.new`;
   const handle = await open(beside, 'wx', 0o600);
   try {

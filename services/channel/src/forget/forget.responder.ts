@@ -1,15 +1,11 @@
 import { CHANNEL } from '@dcp/contracts';
-import type { Bus, Subscription } from '@dcp/node-kit';
-import { QUEUE } from '../queue.js';
+import type { Answering, Responder } from '../answering.js';
 import type { ForgetService } from './forget.service.js';
 
-export class ForgetResponder {
-  constructor(
-    private readonly bus: Bus,
-    private readonly service: ForgetService,
-  ) {}
+export class ForgetResponder implements Responder {
+  constructor(private readonly service: ForgetService) {}
 
-  serve(): Subscription[] {
-    return [this.bus.serve(CHANNEL.forgetUser, ({ user_id }) => this.service.forget(user_id), QUEUE)];
+  serve(answering: Answering): void {
+    answering.serve(CHANNEL.forgetUser, ({ user_id }) => this.service.forget(user_id));
   }
 }

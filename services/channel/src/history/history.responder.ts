@@ -1,20 +1,13 @@
 import { CHANNEL } from '@dcp/contracts';
-import type { Bus, Subscription } from '@dcp/node-kit';
-import { QUEUE } from '../queue.js';
+import type { Answering, Responder } from '../answering.js';
 import type { HistoryService } from './history.service.js';
 
-export class HistoryResponder {
-  constructor(
-    private readonly bus: Bus,
-    private readonly service: HistoryService,
-  ) {}
+export class HistoryResponder implements Responder {
+  constructor(private readonly service: HistoryService) {}
 
-  serve(): Subscription[] {
-    const { bus, service } = this;
-    return [
-      bus.serve(CHANNEL.history, (request) => service.history(request), QUEUE),
-      bus.serve(CHANNEL.range, (request) => service.range(request), QUEUE),
-      bus.serve(CHANNEL.heads, async ({ channel_ids }) => ({ heads: await service.heads(channel_ids) }), QUEUE),
-    ];
+  serve(answering: Answering): void {
+    answering.serve(CHANNEL.history, (request) => this.service.history(request));
+    answering.serve(CHANNEL.range, (request) => this.service.range(request));
+    answering.serve(CHANNEL.heads, async ({ channel_ids }) => ({ heads: await this.service.heads(channel_ids) }));
   }
 }

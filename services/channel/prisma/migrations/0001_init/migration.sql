@@ -1,7 +1,9 @@
+-- Ids and names are ASCII: compared by bytes they are cheap, and sorted alike everywhere (the order of locks depends on it).
+
 -- Every post updates its channel's row and touches no indexed column of it: room on the page keeps these updates heap-only.
 create table channels (
-  channel_id text primary key,
-  name text not null,
+  channel_id text collate "C" primary key,
+  name text collate "C" not null,
   home_node text not null,
   home_epoch integer not null,
   encryption text not null check (encryption in ('e2ee', 'node')),
@@ -26,12 +28,12 @@ create unique index channels_name_key on channels (name) where deleted_at is nul
 -- No foreign key to channels: an entry is only ever inserted under the lock of its channel's row, and the check of each row would
 -- cost as much as the insert.
 create table channel_events (
-  channel_id text not null,
+  channel_id text collate "C" not null,
   seq bigint not null,
-  id text not null,
+  id text collate "C" not null,
   digest bytea not null,
   type text not null,
-  author text not null,
+  author text collate "C" not null,
   device text,
   "timestamp" timestamptz(3) not null,
   received_at timestamptz(3) not null,
@@ -46,8 +48,8 @@ create table channel_events (
 create index channel_events_author_idx on channel_events (author) where author <> '';
 
 create table members (
-  channel_id text not null,
-  user_id text not null,
+  channel_id text collate "C" not null,
+  user_id text collate "C" not null,
   role text not null check (role in ('owner', 'member')),
   joined_at timestamptz(3) not null,
   joined_seq bigint not null,

@@ -1,0 +1,161 @@
+import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
+import type { IdentitySection, Preferences, RegisteredIdentity, AccountType } from '@dcp/protocol';
+import type { PrismaClient } from '../database.js';
+
+export type AccountStatus = 'active' | 'pending' | 'suspended';
+
+export interface Account {
+  userId: string;
+  /** `ed25519:` and 32 raw bytes. */
+  publicKey: string;
+  identity: IdentitySection;
+  identitySignature: string;
+  homeNode: RegisteredIdentity['home_node'];
+  preferences: Preferences;
+  accountType: AccountType;
+  status: AccountStatus;
+  role: 'owner' | 'user';
+  encryptedData: string | null;
+  retrievalHash: Uint8Array | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+}
+
+const INSERT = `
+  insert into accounts (user_id, username, public_key, identity, identity_signature, home_node, preferences, account_type, status,
+    role, encrypted_data, retrieval_hash, created_at, expires_at)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`;
+
+const SPEND_INVITE = `
+  update invites set uses_left = uses_left - 1
+  where code_hash = $1 and uses_left > 0 and expires_at > $2 returning grants_owner`;
+
+/** Two registrations at the same moment must not both find an empty node. */
+const LOCK_FIRST = `select pg_advisory_xact_lock(hashtext('dcp-first-account'))`;
+
+export interface NewAccountRules {
+  /** The first account of the node owns it. */
+  firstOwns: boolean;
+  /** SHA-256 of the invite, hex; undefined: none is asked. */
+  inviteHash: string | undefined;
+}
+
+export type Insertion = 'inserted' | 'exists' | 'no_invite';
+
+export class AccountStore {
+  constructor(
+    private readonly prisma: PrismaClient,
+    private readonly pool: Pool,
+  ) {}
+
+  async find(userId: string): Promise<Account | undefined> {
+    const row = await this.prisma.account.findUnique({ where: { userId } });
+    return row === null ? undefined : (row as unknown as Account);
+  }
+
+  count(): Promise<number> {
+    return this.prisma.account.count();
+  }
+
+  async pending(limit: number): Promise<string[]> {
+    const rows = await this.prisma.account.findMany({
+      where: { status: 'pending' },
+      select: { userId: true },
+      orderBy: { createdAt: 'asc' },
+      take: limit,
+    });
+    return rows.map(({ userId }) => userId);
+  }
+
+  /** Account and invite in one transaction: a spent invite without an account, or the other way round, cannot be. `account.role` is set. */
+  insert(account: Account, rules: NewAccountRules): Promise<Insertion> {
+    return withTransaction<Insertion>(this.pool, async (client) => {
+      if (rules.firstOwns || rules.inviteHash !== undefined) account.role = await this.#role(client, account, rules);
+      const { rowCount } = await client.query(INSERT, values(account));
+      if (rowCount === 1) return 'inserted';
+      // The invite is given back with the transaction.
+      throw new AlreadyThere();
+    }).catch((error: unknown): Insertion => {
+      if (error instanceof AlreadyThere) return 'exists';
+      if (error instanceof InviteMissing) return 'no_invite';
+      throw error;
+    });
+  }
+
+  async #role(
+    client: PoolClient,
+    { createdAt }: Account,
+    { firstOwns, inviteHash }: NewAccountRules,
+  ): Promise<Account['role']> {
+    await client.query(LOCK_FIRST);
+    const { rows } = await client.query<{ taken: boolean }>(
+      `select exists (select 1 from accounts where role = 'owner') as taken`,
+    );
+    const taken = rows[0]?.taken ?? true;
+    if (inviteHash === undefined) return firstOwns && !taken ? 'owner' : 'user';
+    const invite = await client.query<{ grants_owner: boolean }>(SPEND_INVITE, [inviteHash, createdAt]);
+    if (invite.rows[0] === undefined) throw new InviteMissing();
+    return invite.rows[0].grants_owner && !taken ? 'owner' : 'user';
+  }
+
+  async update(account: Account): Promise<void> {
+    const { userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash } = account;
+    await this.pool.query(
+      `update accounts set identity = $2, identity_signature = $3, preferences = $4, home_node = $5, encrypted_data = $6,
+         retrieval_hash = $7 where user_id = $1`,
+      [userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash],
+    );
+  }
+
+  /** False when there is no such account, or it is not in one of the states. */
+  async setStatus(userId: string, status: AccountStatus, from: AccountStatus[]): Promise<boolean> {
+    const { count } = await this.prisma.account.updateMany({
+      where: { userId, status: { in: from } },
+      data: { status },
+    });
+    return count === 1;
+  }
+
+  /** Everything of a user; his device log goes with the account. */
+  async remove(userId: string): Promise<void> {
+    await withTransaction(this.pool, async (client) => {
+      await client.query('delete from sessions where user_id = $1', [userId]);
+      await client.query('delete from invites where created_by = $1', [userId]);
+      await client.query('delete from accounts where user_id = $1', [userId]);
+    });
+  }
+
+  /** Temporary accounts that are over. */
+  async expired(now: Date, limit: number): Promise<string[]> {
+    const { rows } = await this.pool.query<{ user_id: string }>(
+      'select user_id from accounts where expires_at <= $1 order by expires_at limit $2',
+      [now, limit],
+    );
+    return rows.map((row) => row.user_id);
+  }
+}
+
+/** The name is taken; rolls the transaction back. */
+class AlreadyThere extends Error {}
+
+/** No such invite, or it is spent or over; rolls the transaction back. */
+class InviteMissing extends Error {}
+
+function values(account: Account): unknown[] {
+  return [
+    account.userId,
+    account.identity.username,
+    account.publicKey,
+    account.identity,
+    account.identitySignature,
+    account.homeNode,
+    account.preferences,
+    account.accountType,
+    account.status,
+    account.role,
+    account.encryptedData,
+    account.retrievalHash,
+    account.createdAt,
+    account.expiresAt,
+  ];
+}

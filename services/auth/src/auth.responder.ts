@@ -1,0 +1,40 @@
+import { AUTH } from '@dcp/contracts';
+import type { Bus, Rpc, Subscription } from '@dcp/node-kit';
+import type { AuthRooms } from './auth.rooms.js';
+
+/** Instances of this service share requests. */
+const QUEUE = 'auth';
+
+/** Everything that others may ask, and who answers it. */
+export function serveAuth(bus: Bus, rooms: AuthRooms): Subscription[] {
+  const open: Subscription[] = [];
+  const serve = <I, O>(rpc: Rpc<I, O>, handler: (input: I) => Promise<O> | O) => {
+    open.push(bus.serve(rpc, handler, QUEUE));
+  };
+  const { account, admin, devices, login, node, registration, retrieval, sessions } = rooms;
+  serve(AUTH.node, () => node.describe());
+  serve(AUTH.jwks, () => node.jwks());
+  serve(AUTH.register, (request) => registration.register(request));
+  serve(AUTH.challenge, (request) => login.challenge(request));
+  serve(AUTH.proof, (request) => login.proof(request));
+  serve(AUTH.refresh, ({ session_token }) => sessions.refresh(session_token));
+  serve(AUTH.sessions, ({ session }) => sessions.list(session));
+  serve(AUTH.revoke, ({ session, id }) => sessions.revoke(session, id));
+  serve(AUTH.revocations, () => sessions.revocations());
+  serve(AUTH.devices, ({ user_id, after }) => devices.list(user_id, after));
+  serve(AUTH.appendDevice, ({ session, entry }) => devices.append(session, entry));
+  serve(AUTH.retrievalParameters, ({ user_id }) => retrieval.parameters(user_id));
+  serve(AUTH.retrieveIdentityFile, ({ user_id, retrieval_key }) => retrieval.fetch(user_id, retrieval_key));
+  serve(AUTH.profile, ({ user_id }) => account.profile(user_id));
+  serve(AUTH.settings, ({ user_id }) => account.settings(user_id));
+  serve(AUTH.updateAccount, ({ session, identity_file, retrieval_hash }) =>
+    account.update(session, identity_file, retrieval_hash),
+  );
+  serve(AUTH.removeAccount, ({ session }) => account.remove(session.user_id));
+  serve(AUTH.suspend, ({ session, user_id, suspended }) => admin.suspend(session, user_id, suspended));
+  serve(AUTH.approve, ({ session, user_id }) => admin.approve(session, user_id));
+  serve(AUTH.pending, ({ session }) => admin.pending(session));
+  serve(AUTH.createInvite, ({ session, uses, expires_in }) => admin.createInvite(session, uses, expires_in));
+  serve(AUTH.invites, ({ session }) => admin.listInvites(session));
+  return open;
+}

@@ -1,0 +1,82 @@
+import type { Session } from '@dcp/contracts';
+import { formatHash, formatKey, parseKey, sha256, toUtf8, verifySigned } from '@dcp/crypto';
+import {
+  canonicalJson,
+  DcpError,
+  type DeviceEntry,
+  deviceEntrySchema,
+  invalidFormat,
+  MAX_DEVICES,
+  parseWith,
+  signingInput,
+} from '@dcp/protocol';
+import type { AccountStore } from '../accounts/account.store.js';
+import type { SessionService } from '../sessions/session.service.js';
+import type { DeviceStore, LogHead } from './device.store.js';
+
+const PAGE = 500;
+
+/** A user's device log (profile §3): each entry signed by the identity key and naming the hash of the one before. */
+export class DeviceLogService {
+  constructor(
+    private readonly devices: DeviceStore,
+    private readonly accounts: AccountStore,
+    private readonly sessions: SessionService,
+  ) {}
+
+  async list(userId: string, after = 0): Promise<{ entries: DeviceEntry[] }> {
+    if ((await this.accounts.find(userId)) === undefined) throw new DcpError('USER_NOT_FOUND');
+    return { entries: await this.devices.entries(userId, after, PAGE) };
+  }
+
+  /** 2007 with the head when the entry does not follow it. A revoked device's sessions end at once. */
+  async append(session: Session, value: Record<string, unknown>): Promise<{ seq: number; hash: string }> {
+    const entry = parseWith(deviceEntrySchema, value);
+    await this.#checkSignature(session, entry);
+    const signingKey = entry.signing_key === undefined ? null : normalKey(entry.signing_key, 'ed25519', 'signing_key');
+    if (entry.exchange_key !== undefined) normalKey(entry.exchange_key, 'x25519', 'exchange_key');
+    const text = canonicalJson(entry);
+    const hash = formatHash(sha256(toUtf8(text)));
+    const appended = await this.devices.append(session.user_id, signingKey, (head) => {
+      checkLink(entry, head);
+      checkDevice(entry, head);
+      return { entry, text, hash };
+    });
+    if (appended === undefined) throw new DcpError('USER_NOT_FOUND');
+    if (entry.action === 'revoke') await this.sessions.end(session.user_id, { device: entry.device }, 'device_revoked');
+    return appended;
+  }
+
+  async #checkSignature(session: Session, entry: DeviceEntry): Promise<void> {
+    if (entry.user_id !== session.user_id) throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'foreign_log' });
+    const account = await this.accounts.find(session.user_id);
+    if (account === undefined) throw new DcpError('USER_NOT_FOUND');
+    const key = parseKey(account.publicKey).bytes;
+    if (!verifySigned(key, signingInput('DEVICE', entry), entry.signature))
+      throw invalidFormat('signature', 'signature');
+  }
+}
+
+function checkLink(entry: DeviceEntry, head: LogHead | undefined): void {
+  if (entry.seq === (head?.seq ?? 0) + 1 && entry.prev === (head?.hash ?? null)) return;
+  throw new DcpError('CONFLICT', { reason: 'not_the_head', head_seq: head?.seq ?? 0, head_hash: head?.hash ?? null });
+}
+
+function checkDevice({ action, device }: DeviceEntry, head: LogHead | undefined): void {
+  const live = head?.live ?? [];
+  if (action === 'revoke' && !live.includes(device)) throw invalidFormat('no such device', 'device');
+  if (action === 'add' && head?.known.includes(device) === true)
+    throw new DcpError('CONFLICT', { reason: 'device_id_used', path: 'device' });
+  if (action === 'add' && live.length >= MAX_DEVICES)
+    throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'too_many_devices', max: MAX_DEVICES });
+}
+
+function normalKey(text: string, algorithm: 'ed25519' | 'x25519', path: string): string {
+  try {
+    const key = parseKey(text);
+    if (key.algorithm === algorithm) return formatKey(algorithm, key.bytes);
+  } catch {
+    // Told below.
+  }
+  throw invalidFormat(`not an ${algorithm} key`, path);
+}

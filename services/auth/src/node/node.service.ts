@@ -1,0 +1,49 @@
+import type { NodeInfo, NodePolicy, PublicJwk } from '@dcp/contracts';
+import { toBase64 } from '@dcp/crypto';
+import type { Clock } from '@dcp/node-kit';
+import { type AuthConfig, registrationOf } from '../config.js';
+import type { ProofOfWork } from '../accounts/proof-of-work.js';
+import type { NodeKey } from './node-key.js';
+
+const VERSION = '1.0.0';
+/** What is really served beyond the core; nothing is listed before it works. */
+const FEATURES: readonly string[] = [];
+
+/** What a node says of itself (profile §2). */
+export class NodeService {
+  constructor(
+    private readonly config: AuthConfig,
+    private readonly key: NodeKey,
+    private readonly work: ProofOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  info(): NodeInfo {
+    return { id: this.key.nodeId, name: this.config.nodeName, version: VERSION, features: [...FEATURES] };
+  }
+
+  describe(): { document: Record<string, unknown>; info: NodeInfo; policy: NodePolicy } {
+    const policy = { registration: registrationOf(this.config), proof_of_work: this.work.offer() };
+    return { document: this.#document(), info: this.info(), policy };
+  }
+
+  jwks(): { keys: PublicJwk[] } {
+    const x = toBase64(this.key.tokenPublicKey).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+    return { keys: [{ kty: 'OKP', crv: 'Ed25519', x, kid: this.key.tokenKeyId, alg: 'EdDSA', use: 'sig' }] };
+  }
+
+  /** `/.well-known/dcp/node.json`, signed (TYPE NODE). */
+  #document(): Record<string, unknown> {
+    const { publicUrl } = this.config;
+    const now = this.clock.now();
+    const document = {
+      ...this.info(),
+      keys: [this.key.publicKey],
+      endpoints: publicUrl === undefined ? [] : [publicUrl.replace(/^http/, 'ws').replace(/\/$/, '')],
+      registration: registrationOf(this.config),
+      issued: new Date(now).toISOString(),
+      sequence: Math.floor(now / 1000),
+    };
+    return { ...document, signature: this.key.sign('NODE', document) };
+  }
+}

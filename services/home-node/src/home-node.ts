@@ -1,0 +1,143 @@
+import {
+  createHealth,
+  createInProcessBus,
+  createMetrics,
+  createPool,
+  loadConfig,
+  startHealthServer,
+  systemClock,
+  type Environment,
+  type Logger,
+  type Pool,
+} from '@dcp/node-kit';
+import { authConfigTable, startAuth } from '@dcp/service-auth';
+import { channelConfigTable, startChannel } from '@dcp/service-channel';
+import { gatewayConfig, startGateway } from '@dcp/service-gateway';
+import { ready } from '@dcp/crypto';
+import type { HomeNodeConfig } from './config.js';
+import { openDatabase } from './database.js';
+import { nodeSecrets } from './secrets.js';
+
+export interface HomeNodeOptions {
+  config: HomeNodeConfig;
+  /** What the services read besides: ports, policies, limits. */
+  env: Environment;
+  logger: Logger;
+  /** One line for each step of the start. */
+  progress?: (text: string) => void;
+}
+
+export interface HomeNode {
+  /** Where clients connect. */
+  url: string;
+  healthUrl: string;
+  dataDir: string;
+  nodeId: string;
+  /** Printed once: makes its bearer the owner of a node that is open to a network. */
+  ownerInvite: string | undefined;
+  registration: string;
+  accounts: number;
+  stop(): Promise<void>;
+}
+
+/** What has to be undone, in reverse order, when the node stops or a later step fails. */
+class Undo {
+  private readonly steps: (() => Promise<unknown>)[] = [];
+
+  add(step: () => Promise<unknown>): void {
+    this.steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) await step();
+  }
+}
+
+/** All services of a node in this process, over one in-process bus and one PostgreSQL. */
+export async function startHomeNode(options: HomeNodeOptions): Promise<HomeNode> {
+  const undo = new Undo();
+  try {
+    return await start(options, undo);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+async function start(
+  { config, env, logger, progress = () => undefined }: HomeNodeOptions,
+  undo: Undo,
+): Promise<HomeNode> {
+  await ready();
+  const gateway = loadConfig(gatewayConfig, env);
+  const secrets = await nodeSecrets(config.dataDir);
+  const shared = { metrics: createMetrics({ service: 'home-node' }), health: createHealth(), clock: systemClock };
+  const health = await startHealthServer({ ...shared, port: config.healthPort, host: '127.0.0.1' });
+  undo.add(() => health.stop());
+
+  progress(config.databaseUrl === undefined ? 'starting the embedded PostgreSQL' : 'connecting to PostgreSQL');
+  const database = await openDatabase(config, secrets, logger);
+  undo.add(() => database.stop());
+  shared.health.register('home-node.database', lostCheck(database.lost));
+
+  const bus = createInProcessBus({ logger, metrics: shared.metrics });
+  undo.add(() => bus.close());
+  const settings = serviceEnvironment(env, secrets.nodeKey, gateway.host, database.urls);
+  const pool = (service: 'auth' | 'channel') => openPool(database.urls[service], service, logger, undo);
+
+  progress('starting the services');
+  const channelSettings = loadConfig(channelConfigTable, settings('channel'));
+  const channel = await startChannel({ ...shared, config: channelSettings, bus, logger, pool: await pool('channel') });
+  undo.add(() => channel.close());
+  const authSettings = loadConfig(authConfigTable, settings('auth'));
+  const auth = await startAuth({ ...shared, config: authSettings, bus, logger, pool: await pool('auth') });
+  undo.add(() => auth.stop());
+  const door = await startGateway({ ...shared, config: gateway, bus, logger });
+  undo.add(() => door.stop());
+
+  const { nodeId, registration } = auth;
+  const [ownerInvite, accounts] = [await auth.ownerInvite(), await auth.countAccounts()];
+  const { dataDir } = config;
+  return {
+    url: door.url,
+    healthUrl: health.url,
+    dataDir,
+    nodeId,
+    registration,
+    ownerInvite,
+    accounts,
+    stop: () => undo.run(),
+  };
+}
+
+async function openPool(url: string, service: string, logger: Logger, undo: Undo): Promise<Pool> {
+  const pool = await createPool({ url, applicationName: service, logger });
+  undo.add(() => pool.end());
+  return pool;
+}
+
+/** The embedded server is a part of this process: without it nothing is served. */
+function lostCheck(lost: Promise<void>): () => void {
+  let gone = false;
+  void lost.then(() => {
+    gone = true;
+  });
+  return () => {
+    if (gone) throw new Error('the embedded PostgreSQL has ended: restart the node');
+  };
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** Each service's configuration, with what the node knows itself: its key, its database, whether strangers can reach it. */
+function serviceEnvironment(env: Environment, nodeKey: string, host: string, urls: Record<'auth' | 'channel', string>) {
+  return (service: 'auth' | 'channel'): Environment => ({
+    ...env,
+    DATABASE_URL: urls[service],
+    DATABASE_URL_FILE: undefined,
+    NATS_URL: 'in-process',
+    DCP_NODE_KEY: nodeKey,
+    DCP_NODE_KEY_FILE: undefined,
+    DCP_BOUND_TO: LOOPBACK.test(host) ? 'loopback' : 'network',
+  });
+}
