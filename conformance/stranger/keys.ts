@@ -47,7 +47,9 @@ export function openSshKey(publicKey: string): string {
 /** The specification's `message_hash`: SHA-256("DCP-" + TYPE + "-V1" + 0x00 + JCS(object without `signature`)) (profile §1). */
 export function objectDigest(type: string, object: object): Buffer {
   const { signature: _signature, ...signed } = object as { signature?: unknown };
-  return createHash('sha256').update(`DCP-${type}-V1\0${jcs(signed)}`).digest();
+  return createHash('sha256')
+    .update(`DCP-${type}-V1\0${jcs(signed)}`)
+    .digest();
 }
 
 /** A message without what is not signed: the viewer's `channel` and what nodes add (profile §1). */

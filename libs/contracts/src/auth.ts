@@ -120,6 +120,8 @@ export interface PublicJwk {
 export interface Revocations {
   /** Sessions that ended before their tokens did; `expires` (seconds) is when the entry may be forgotten. */
   sessions: { session_id: string; expires: number }[];
+  /** There are more; ask again with this as `after`. One bus message cannot hold all that a large node revokes in eight hours. */
+  next?: string;
 }
 
 /** `session_ids` are over now. The gateways close their sockets and refuse their tokens. */

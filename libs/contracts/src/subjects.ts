@@ -26,7 +26,8 @@ export const AUTH = {
     'auth',
     'gateway',
   ),
-  revocations: rpc<object, A.Revocations>('auth.revocations', 'auth', 'gateway'),
+  /** In pages, by session id: more as long as the answer carries `next`, which is the `after` of the next question. */
+  revocations: rpc<{ after?: string | undefined }, A.Revocations>('auth.revocations', 'auth', 'gateway'),
 
   devices: rpc<{ user_id: string; after?: number | undefined }, { entries: A.DeviceEntry[] }>(
     'auth.devices.list',

@@ -1,3 +1,2 @@
 /** Injection tokens of what comes from outside the module. */
 export const BUS = Symbol('bus');
-export const LOGGER = Symbol('logger');

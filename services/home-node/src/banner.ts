@@ -29,12 +29,12 @@ function nextStep({ url, ownerInvite, accounts, registration }: HomeNode): strin
   if (ownerInvite !== undefined) {
     return [
       '  Make the owner’s account (this invite is shown once):',
-      `    npm run dcp -- identity create YOUR-NAME --node ${url} --invite ${ownerInvite}`,
+      `    scripts/dcp identity create YOUR-NAME --node ${url} --invite ${ownerInvite}`,
     ];
   }
   const who =
     accounts === 0
       ? 'Make the first account; it owns the node:'
       : `${accounts} account(s); registration is ${registration}. Another one:`;
-  return [`  ${who}`, `    npm run dcp -- identity create YOUR-NAME --node ${url}`, '    npm run dcp -- login'];
+  return [`  ${who}`, `    scripts/dcp identity create YOUR-NAME --node ${url}`, '    scripts/dcp login'];
 }

@@ -2,7 +2,7 @@ import { newRequestId, type Logger } from '@dcp/node-kit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { GatewayMetrics } from '../metrics.js';
-import { ErrorFilter, sendFailure } from './error.filter.js';
+import { ErrorFilter } from './error.filter.js';
 
 /** What every REST call has in common: strict JSON, CORS, request ids, the error body of §14.1, times. */
 export function prepareHttp(
@@ -21,7 +21,6 @@ export function prepareHttp(
     }
   });
   app.useGlobalFilters(new ErrorFilter(logger));
-  fastify.setErrorHandler((error, _request, reply) => sendFailure(reply, error, logger));
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...SECURITY_HEADERS, 'x-request-id': newRequestId() });
     if (request.method === 'OPTIONS') void reply.status(204).headers(PREFLIGHT_HEADERS).send();

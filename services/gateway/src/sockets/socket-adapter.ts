@@ -35,6 +35,11 @@ export class DcpSocketAdapter implements WebSocketAdapter<SocketServer, SocketSe
     client.onFrame = (connection, text) => void handler.callback({ connection, text } satisfies IncomingFrame);
   }
 
+  /** Closing the sockets is the drain's work; Nest has nothing of its own to free here. */
+  async dispose(): Promise<void> {
+    this.door.refuseNew();
+  }
+
   close(server: SocketServer): void {
     server.refuseNew();
   }
