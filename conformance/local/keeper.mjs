@@ -1,7 +1,8 @@
 // Starts one node, keeps it while a process lives, and leaves nothing behind. Run by start-node.ts with one JSON argument:
 // { topology, folder, watch, env, output }; says { urls, pids } or { error } in `<folder>/started.json`.
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 // The testkit's index also holds compliance suites, which load in jest only.
 const testkit = import.meta.resolve('@dcp/testkit');
@@ -33,12 +34,8 @@ async function startOne() {
     urls: [node.ready[1]],
     pids: [node.pid],
     output: () => node.output(),
-    stop: () => Promise.race([node.stop(), patience(10_000).then(() => node.kill())]),
+    stop: () => Promise.race([node.stop(), delay(10_000, undefined, { ref: false }).then(() => node.kill())]),
   };
-}
-
-function patience(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 async function startMany() {
@@ -61,10 +58,22 @@ function lives(pid) {
   }
 }
 
-async function end(node, code) {
-  await node?.stop();
-  rmSync(folder, { recursive: true, force: true });
-  process.exit(code);
+let ending = false;
+
+async function end(node) {
+  if (ending) return;
+  ending = true;
+  await node?.stop().catch((error) => console.error(error));
+  await remove();
+  process.exit(0);
+}
+
+/** Once is not enough when a database that is just ending still writes there. */
+async function remove() {
+  for (let tries = 0; tries < 50 && existsSync(folder); tries++) {
+    rmSync(folder, { recursive: true, force: true });
+    await delay(100);
+  }
 }
 
 let node;
@@ -75,10 +84,10 @@ try {
   write('started.json', { error: String(error?.stack ?? error).slice(0, 20_000) });
 }
 
-process.on('SIGTERM', () => void end(node, 0));
+process.on('SIGTERM', () => void end(node));
 let written = '';
 setInterval(() => {
-  if (!lives(watch)) void end(node, 0);
-  const text = output && node !== undefined ? node.output() : '';
+  if (!lives(watch)) void end(node);
+  const text = output && node !== undefined && !ending ? node.output() : written;
   if (text !== written) writeFileSync(join(folder, 'output.txt'), (written = text));
 }, LOOK_MS);

@@ -1,24 +1,26 @@
-import { createCipheriv, createDecipheriv, hkdfSync, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { type Dict, jcs } from './json.js';
 
 /** The literal form of `encrypted_data` (profile §3): salt ‖ nonce ‖ ChaCha20-Poly1305, the key by PBKDF2 with 100,000 rounds (§4.4). */
-export const ROUNDS = 100_000;
+const ROUNDS = 100_000;
 const SALT = 16;
 const NONCE = 12;
 const TAG = 16;
 
 /** Appendix A: master_key = PBKDF2-HMAC-SHA256(passphrase, salt, rounds, 32). */
-export function masterKey(passphrase: string, salt: Buffer, rounds = ROUNDS): Buffer {
+function masterKey(passphrase: string, salt: Buffer, rounds = ROUNDS): Buffer {
   return pbkdf2Sync(passphrase, salt, rounds, 32, 'sha256');
 }
 
 /** Appendix A with the profile's reading: HKDF-SHA-256, empty salt, the label as info. */
-export function derived(master: Buffer, label: string): Buffer {
+function derived(master: Buffer, label: string): Buffer {
   return Buffer.from(hkdfSync('sha256', master, Buffer.alloc(0), label, 32));
 }
 
-export function retrievalKey(master: Buffer): Buffer {
-  return derived(master, 'DCP-RETRIEVAL-V1');
+/** What fetches the file from the node (profile §3), and the hash of it that the node keeps; both base64. */
+export function retrievalOf(passphrase: string, salt: Buffer): { retrieval: string; hash: string } {
+  const key = derived(masterKey(passphrase, salt), 'DCP-RETRIEVAL-V1');
+  return { retrieval: key.toString('base64'), hash: createHash('sha256').update(key).digest('base64') };
 }
 
 /** What binds the blob to its file, so that an endpoint cannot be swapped (profile §3). */

@@ -121,6 +121,8 @@ export class SocketServer {
     const waiting = connection.inbox ?? [];
     connection.inbox = null;
     for (const text of waiting) this.onFrame(connection, text);
+    // They may have been enough to stop the reading.
+    if (!connection.closed) connection.resumeReading();
   }
 
   receive(connection: Connection, data: RawData, isBinary: boolean): void {

@@ -1,0 +1,153 @@
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A run in which nothing comes any more for this long is over. */
+static const double SILENCE_S = 8;
+
+static double cpu_before[MAX_PIDS + 1], cpu_after[MAX_PIDS + 1];
+static double began;
+
+static void start_clock(void) {
+  clear_latencies();
+  sample_cpu(cpu_before);
+  began = now();
+}
+
+static double take_sent(Connection *connection) {
+  if (connection->outstanding == 0) return now();
+  double sent = connection->sent_at[connection->first_sent];
+  connection->first_sent = (connection->first_sent + 1) % MAX_WINDOW;
+  connection->outstanding--;
+  return sent;
+}
+
+static void report(const char *mode, long messages, unsigned long long deliveries, double ended) {
+  sample_cpu(cpu_after);
+  printf("{\"phase\":\"%s\",\"messages\":%ld,\"deliveries\":%llu,\"seconds\":%.6f,\"errors\":%ld,\"dead\":%ld", mode,
+         messages, deliveries, ended - began, counters.errors, counters.dead);
+  print_latencies();
+  print_cpu(cpu_before, cpu_after);
+  printf("}\n");
+}
+
+/* receive: connection 0 posts -K messages; done when each connection has got -R deliveries. */
+static void run_receive(void) {
+  unsigned long long wanted = (unsigned long long)options.receive * (unsigned long long)counters.ready;
+  start_clock();
+  for (long i = 0; i < options.messages; i++) send_message(&connections[0]);
+  unsigned long long seen = 0;
+  double last = now();
+  while (counters.deliveries < wanted && now() - last < SILENCE_S) {
+    pump(100);
+    if (counters.deliveries != seen) last = now();
+    seen = counters.deliveries;
+  }
+  report("receive", options.messages, counters.deliveries, now());
+}
+
+static bool got_one;
+
+static void lat_delivery(Connection *connection) {
+  got_one = got_one || connection == &connections[1];
+}
+
+static void wait_between(void) {
+  double until = now() + options.gap_us * 1e-6;
+  while (now() < until) {
+    pump(0);
+    if (options.gap_us > 200) usleep(100);
+  }
+}
+
+/* lat: connection 0 posts to connection 1, one message at a time. */
+static void run_lat(void) {
+  Connection *sender = &connections[0];
+  on_delivery = lat_delivery;
+  for (long i = -options.warm_up; i < options.messages; i++) {
+    if (i == 0) start_clock();
+    got_one = false;
+    send_message(sender);
+    double give_up = now() + SILENCE_S;
+    while (!got_one && now() < give_up) pump(1000);
+    double sent = take_sent(sender);
+    if (!got_one) break;
+    add_latency(now() - sent);
+    wait_between();
+  }
+  report("lat", options.messages, counters.deliveries, now());
+}
+
+static long thr_received;
+static long thr_counted;
+static double thr_last;
+
+/* Even connections post to the odd one beside them; each delivery lets the next post go. */
+static void thr_delivery(Connection *connection) {
+  long index = connection - connections;
+  if (index % 2 == 0) return;
+  Connection *sender = connection - 1;
+  thr_last = now();
+  double sent = take_sent(sender);
+  if (++thr_received == options.warm_up) {
+    start_clock();
+  } else if (thr_received > options.warm_up) {
+    add_latency(thr_last - sent);
+    thr_counted++;
+  }
+  send_message(sender);
+}
+
+static void run_thr(void) {
+  on_delivery = thr_delivery;
+  start_clock();
+  thr_last = began;
+  for (int w = 0; w < options.window; w++) {
+    for (int i = 0; i + 1 < options.connections; i += 2) {
+      if (connections[i].state == READY) send_message(&connections[i]);
+    }
+  }
+  while (thr_received < options.warm_up + options.messages && now() - thr_last < SILENCE_S) pump(200);
+  report("thr", thr_counted, counters.deliveries, thr_last);
+}
+
+static unsigned long long fan_receivers;
+
+/* Posts `count` messages with at most -W of them not yet with everybody. */
+static void post_to_all(long count) {
+  Connection *sender = &connections[0];
+  unsigned long long start = counters.deliveries, seen = start;
+  long sent = 0, done = 0;
+  double last = now();
+  while (done < count && now() - last < SILENCE_S) {
+    for (; sent < count && sent - done < options.window; sent++) send_message(sender);
+    pump(200);
+    if (counters.deliveries != seen) last = now();
+    seen = counters.deliveries;
+    for (; done < count && seen - start >= (unsigned long long)(done + 1) * fan_receivers; done++) {
+      add_latency(now() - take_sent(sender));
+    }
+  }
+}
+
+/* fan: connection 0 posts, every connection gets it; the latency is that of the last one. */
+static void run_fan(void) {
+  fan_receivers = (unsigned long long)counters.ready;
+  post_to_all(options.warm_up);
+  unsigned long long before = counters.deliveries;
+  start_clock();
+  post_to_all(options.messages);
+  report("fan", options.messages, counters.deliveries - before, now());
+}
+
+void run_mode(void) {
+  make_room_for_latencies(options.messages + options.warm_up + 16);
+  if (strcmp(options.mode, "lat") == 0) run_lat();
+  else if (strcmp(options.mode, "thr") == 0) run_thr();
+  else if (strcmp(options.mode, "fan") == 0) run_fan();
+  else run_receive();
+}
