@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MAX_STEPS = 8, MAX_PIDS = 128, MAX_WINDOW = 256, PREFIX_BYTES = 96, MAX_FRAME_BYTES = 70000 };
+enum { MAX_STEPS = 8, MAX_PIDS = 128, MAX_WINDOW = 256, MAX_ROUNDS = 4, PREFIX_BYTES = 96, MAX_FRAME_BYTES = 70000 };
 
 typedef enum { CONNECTING, HANDSHAKE, SCRIPT, READY, DEAD } State;
 
@@ -38,9 +38,11 @@ typedef struct {
   /* A frame that holds this in its first PREFIX_BYTES bytes is a delivery, or a refusal. */
   const char *delivery_marker;
   const char *error_marker;
-  long messages;
   long warm_up;
-  int window;
+  /* The mode runs once for each round: -K and -W take lists. */
+  long messages[MAX_ROUNDS];
+  int windows[MAX_ROUNDS];
+  int rounds;
   /* Microseconds between two messages of mode lat. */
   int gap_us;
   /* Mode receive: deliveries that each connection waits for. */
@@ -121,6 +123,6 @@ void print_cpu(const double *before, const double *after);
 void make_room_for_latencies(long count);
 
 /* modes.c */
-void run_mode(void);
+void run_mode(long messages, int window);
 
 #endif

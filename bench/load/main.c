@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "load.h"
 
 #include <signal.h>
@@ -44,7 +45,9 @@ int main(int argc, char **argv) {
   open_loop();
   set_up();
   wait_for_gate();
-  run_mode();
-  wait_for_gate();
+  for (int round = 0; round < options.rounds; round++) {
+    run_mode(options.messages[round], options.windows[round]);
+    wait_for_gate();
+  }
   return counters.errors == 0 && counters.dead == 0 ? 0 : 3;
 }

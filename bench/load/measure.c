@@ -56,7 +56,8 @@ void print_cpu(const double *before, const double *after) {
 
 void make_room_for_latencies(long count) {
   latency_room = count;
-  latencies = malloc((size_t)count * sizeof *latencies);
+  latency_count = 0;
+  latencies = realloc(latencies, (size_t)count * sizeof *latencies);
 }
 
 void add_latency(double seconds) {

@@ -11,6 +11,8 @@ static const double SILENCE_S = 8;
 
 static double cpu_before[MAX_PIDS + 1], cpu_after[MAX_PIDS + 1];
 static double began;
+static long messages;
+static int window;
 
 static void start_clock(void) {
   clear_latencies();
@@ -26,10 +28,10 @@ static double take_sent(Connection *connection) {
   return sent;
 }
 
-static void report(const char *mode, long messages, unsigned long long deliveries, double ended) {
+static void report(const char *mode, long posted, unsigned long long deliveries, double ended) {
   sample_cpu(cpu_after);
   printf("{\"phase\":\"%s\",\"messages\":%ld,\"deliveries\":%llu,\"seconds\":%.6f,\"errors\":%ld,\"dead\":%ld", mode,
-         messages, deliveries, ended - began, counters.errors, counters.dead);
+         posted, deliveries, ended - began, counters.errors, counters.dead);
   print_latencies();
   print_cpu(cpu_before, cpu_after);
   printf("}\n");
@@ -39,7 +41,7 @@ static void report(const char *mode, long messages, unsigned long long deliverie
 static void run_receive(void) {
   unsigned long long wanted = (unsigned long long)options.receive * (unsigned long long)counters.ready;
   start_clock();
-  for (long i = 0; i < options.messages; i++) send_message(&connections[0]);
+  for (long i = 0; i < messages; i++) send_message(&connections[0]);
   unsigned long long seen = 0;
   double last = now();
   while (counters.deliveries < wanted && now() - last < SILENCE_S) {
@@ -47,7 +49,7 @@ static void run_receive(void) {
     if (counters.deliveries != seen) last = now();
     seen = counters.deliveries;
   }
-  report("receive", options.messages, counters.deliveries, now());
+  report("receive", messages, counters.deliveries, now());
 }
 
 static bool got_one;
@@ -68,7 +70,7 @@ static void wait_between(void) {
 static void run_lat(void) {
   Connection *sender = &connections[0];
   on_delivery = lat_delivery;
-  for (long i = -options.warm_up; i < options.messages; i++) {
+  for (long i = -options.warm_up; i < messages; i++) {
     if (i == 0) start_clock();
     got_one = false;
     send_message(sender);
@@ -79,7 +81,7 @@ static void run_lat(void) {
     add_latency(now() - sent);
     wait_between();
   }
-  report("lat", options.messages, counters.deliveries, now());
+  report("lat", messages, counters.deliveries, now());
 }
 
 static long thr_received;
@@ -106,12 +108,12 @@ static void run_thr(void) {
   on_delivery = thr_delivery;
   start_clock();
   thr_last = began;
-  for (int w = 0; w < options.window; w++) {
+  for (int w = 0; w < window; w++) {
     for (int i = 0; i + 1 < options.connections; i += 2) {
       if (connections[i].state == READY) send_message(&connections[i]);
     }
   }
-  while (thr_received < options.warm_up + options.messages && now() - thr_last < SILENCE_S) pump(200);
+  while (thr_received < options.warm_up + messages && now() - thr_last < SILENCE_S) pump(200);
   report("thr", thr_counted, counters.deliveries, thr_last);
 }
 
@@ -124,7 +126,7 @@ static void post_to_all(long count) {
   long sent = 0, done = 0;
   double last = now();
   while (done < count && now() - last < SILENCE_S) {
-    for (; sent < count && sent - done < options.window; sent++) send_message(sender);
+    for (; sent < count && sent - done < window; sent++) send_message(sender);
     pump(200);
     if (counters.deliveries != seen) last = now();
     seen = counters.deliveries;
@@ -140,12 +142,14 @@ static void run_fan(void) {
   post_to_all(options.warm_up);
   unsigned long long before = counters.deliveries;
   start_clock();
-  post_to_all(options.messages);
-  report("fan", options.messages, counters.deliveries - before, now());
+  post_to_all(messages);
+  report("fan", messages, counters.deliveries - before, now());
 }
 
-void run_mode(void) {
-  make_room_for_latencies(options.messages + options.warm_up + 16);
+void run_mode(long wanted, int in_flight) {
+  messages = wanted;
+  window = in_flight;
+  make_room_for_latencies(messages + options.warm_up + 16);
   if (strcmp(options.mode, "lat") == 0) run_lat();
   else if (strcmp(options.mode, "thr") == 0) run_thr();
   else if (strcmp(options.mode, "fan") == 0) run_fan();

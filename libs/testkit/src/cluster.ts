@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { busPermissions } from '@dcp/contracts';
+import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { startNats, type TestNats } from './nats.js';
 import { startPostgres, type TestPostgres } from './postgres.js';
@@ -71,7 +72,17 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       openSlot(name, service, { ...shared, NATS_USER: service, NATS_PASSWORD: passwords.get(service) ?? '' }, postgres),
     ),
   );
+  await Promise.all(slots.map(({ healthUrl }) => isReady(healthUrl)));
   return clusterOf(slots, nats, postgres);
+}
+
+const READY_GUARD_MS = 60_000;
+
+async function isReady(healthUrl: string): Promise<void> {
+  await eventually(async () => {
+    const answer = await fetch(`${healthUrl}/readyz`);
+    if (!answer.ok) throw new Error(await answer.text());
+  }, READY_GUARD_MS);
 }
 
 function secret(): string {

@@ -88,7 +88,7 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     logger,
   );
   const { trustProxy, maintenance } = config;
-  const door = new SocketServer({ sessions, login, limits, outbox, metrics, clock, logger, trustProxy, maintenance });
+  const door = new SocketServer({ sessions, login, limits, outbox, metrics, logger, trustProxy, maintenance });
   const limitsOfSweep = {
     loginSeconds: config.loginSeconds,
     pingAfterSeconds: PING_AFTER,

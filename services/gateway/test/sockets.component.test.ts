@@ -263,8 +263,8 @@ describe.each(BUS_KINDS)('a gateway on the %s bus', (kind) => {
   });
 
   it('[DCP-5.2-05] a socket without a login is closed after the time allowed', async () => {
-    const socket = await TestSocket.open(url());
-    node.clock.advance(11_000);
+    const impatient = await node.addGateway({ DCP_LOGIN_SECONDS: '1' });
+    const socket = await TestSocket.open(impatient);
     expect(await socket.closed()).toBe(1008);
   });
 

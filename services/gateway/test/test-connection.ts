@@ -34,7 +34,6 @@ export function testConnection(options: { blocked?: string[] } = {}) {
     '127.0.0.1',
     'ws://127.0.0.1',
     false,
-    0,
   );
   const user = new LocalUser('n0000000.viewer');
   user.apply({ user_id: user.userId, show_online_status: true, blocked_users: options.blocked ?? [] });

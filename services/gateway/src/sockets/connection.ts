@@ -8,6 +8,11 @@ import type { LocalUser } from '../users/local-user.js';
 /** A frame waits here while the frame before it is handled; more makes the socket stop reading. */
 export const MAX_INBOX = 64;
 
+/** Seconds on a clock that never jumps: silence is measured by it, so that a corrected system time cuts nobody off. */
+export function uptimeSeconds(): number {
+  return Math.floor(performance.now() / 1000);
+}
+
 /** Where frames go at the end of the loop turn. */
 export interface Outbox {
   /** Called once for a connection that has something to write in this turn. */
@@ -25,9 +30,9 @@ export class Connection {
   /** Seconds since the epoch, from the token: past the first only a refresh is served, past the second the socket closes. */
   refreshAfter = 0;
   expires = 0;
-  /** Seconds, by the gateway's shared sweep clock. */
-  lastHeard: number;
-  readonly opened: number;
+  /** Both by `uptimeSeconds`. */
+  lastHeard: number = uptimeSeconds();
+  readonly opened: number = this.lastHeard;
   /** Choose channels by `subscribe` and `resume` only. */
   readonly manual: boolean;
   rooms: Room[] | null = null;
@@ -48,11 +53,8 @@ export class Connection {
     readonly address: string,
     readonly endpoint: string,
     manual: boolean,
-    now: number,
   ) {
     this.manual = manual;
-    this.lastHeard = now;
-    this.opened = now;
   }
 
   /** Queues a finished frame; everything queued in one loop turn leaves in one write. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
-import { newRequestId, reportFailure, toHttp, type Clock } from '@dcp/node-kit';
+import { newRequestId, reportFailure, toHttp } from '@dcp/node-kit';
 import { asDcpError, CLOSE, DcpError, SUBPROTOCOL } from '@dcp/protocol';
 import type { Logger } from '@dcp/node-kit';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
@@ -10,7 +10,7 @@ import type { GatewayMetrics } from '../metrics.js';
 import type { LoginService } from '../sessions/login.service.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { VerifiedToken } from '../sessions/token-verifier.js';
-import { Connection } from './connection.js';
+import { Connection, uptimeSeconds } from './connection.js';
 import { readHandshake, UnknownPathError, type Handshake } from './handshake.js';
 import type { TurnOutbox } from './outbox.js';
 import { sendError } from './reply.js';
@@ -27,7 +27,6 @@ export interface SocketServerParts {
   limits: RateLimits;
   outbox: TurnOutbox;
   metrics: GatewayMetrics;
-  clock: Clock;
   logger: Logger;
   trustProxy: boolean;
   maintenance: boolean;
@@ -89,10 +88,9 @@ export class SocketServer {
   }
 
   private open(ws: WebSocket, socket: Socket, handshake: Handshake, verified: VerifiedToken | null): void {
-    const { outbox, clock } = this.parts;
-    const now = Math.floor(clock.now() / 1000);
+    const { outbox } = this.parts;
     socket.setNoDelay(true);
-    const connection = new Connection(ws, socket, outbox, handshake.address, handshake.endpoint, handshake.manual, now);
+    const connection = new Connection(ws, socket, outbox, handshake.address, handshake.endpoint, handshake.manual);
     const owned = ws as OwnedSocket;
     owned.connection = connection;
     owned.door = this;
@@ -126,7 +124,7 @@ export class SocketServer {
   }
 
   receive(connection: Connection, data: RawData, isBinary: boolean): void {
-    connection.lastHeard = Math.floor(this.parts.clock.now() / 1000);
+    connection.lastHeard = uptimeSeconds();
     if (isBinary) {
       sendError(
         connection,
@@ -148,7 +146,7 @@ export class SocketServer {
   }
 
   heard(connection: Connection): void {
-    connection.lastHeard = Math.floor(this.parts.clock.now() / 1000);
+    connection.lastHeard = uptimeSeconds();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '@dcp/node-kit';
 import { CLOSE } from '@dcp/protocol';
 import type { LoginService } from '../sessions/login.service.js';
-import type { Connection } from './connection.js';
+import { uptimeSeconds, type Connection } from './connection.js';
 
 export interface SweepLimits {
   /** Seconds a socket may stay without a login. */
@@ -35,23 +35,25 @@ export class ConnectionSweep {
 
   sweep(): void {
     const now = Math.floor(this.clock.now() / 1000);
+    const uptime = uptimeSeconds();
     for (const connection of this.connections) {
-      this.checkSession(connection, now);
-      this.checkSilence(connection, now);
+      if (connection.session === null) this.checkLogin(connection, uptime);
+      else this.checkSession(connection, now);
+      this.checkSilence(connection, uptime);
     }
   }
 
+  private checkLogin(connection: Connection, uptime: number): void {
+    if (uptime - connection.opened >= this.limits.loginSeconds) connection.close(CLOSE.POLICY, 'no login in time');
+  }
+
   private checkSession(connection: Connection, now: number): void {
-    if (connection.session === null) {
-      if (now - connection.opened >= this.limits.loginSeconds) connection.close(CLOSE.POLICY, 'no login in time');
-      return;
-    }
     if (now >= connection.expires) this.login.end(connection, 'expired');
     else if (now >= connection.refreshAfter && connection.paused === null) this.login.pause(connection);
   }
 
-  private checkSilence(connection: Connection, now: number): void {
-    const silent = now - connection.lastHeard;
+  private checkSilence(connection: Connection, uptime: number): void {
+    const silent = uptime - connection.lastHeard;
     if (silent >= this.limits.deadAfterSeconds) connection.ws.terminate();
     // A ping each sweep after the first one would be a flood: only when the silence is a multiple of the ping interval.
     else if (silent >= this.limits.pingAfterSeconds && silent % this.limits.pingAfterSeconds === 0)
