@@ -19,7 +19,7 @@ const history = new History();
 beforeAll(async () => {
   await ready();
   cluster = await startCluster({
-    env: { DCP_RATE_LIMIT_FACTOR: '1000', DCP_CONNECTIONS_PER_ADDRESS: '10000' },
+    env: { DCP_BOUND_TO: 'loopback', DCP_RATE_LIMIT_FACTOR: '1000', DCP_CONNECTIONS_PER_ADDRESS: '10000' },
   });
   crowd = new Crowd({
     urls: cluster.urls,

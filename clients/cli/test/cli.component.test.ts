@@ -1,0 +1,145 @@
+import { execFile, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
+
+const CLI = join(import.meta.dirname, '..', 'dist', 'main.js');
+const HOME_NODE = join(import.meta.dirname, '..', '..', '..', 'services', 'home-node', 'dist', 'main.js');
+
+describe('dcp on the command line', () => {
+  let folder: string;
+  let node: SpawnedService;
+  let url: string;
+
+  const dcp = (profile: string, ...args: string[]) =>
+    new Promise<{ code: number; out: string; err: string }>((resolve) => {
+      const env = { PATH: process.env['PATH'], DCP_HOME: join(folder, 'profiles'), DCP_PROFILE: profile };
+      const child = execFile(process.execPath, [CLI, ...args], { env }, (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out, err });
+      });
+      child.stdin?.end('from standard input\n');
+    });
+
+  const json = async (profile: string, ...args: string[]) => {
+    const { code, out, err } = await dcp(profile, ...args, '--json');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    return JSON.parse(out) as Record<string, unknown>;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dcp-cli-'));
+    // As root PostgreSQL runs under another user, who has to get there.
+    await chmod(folder, 0o711);
+    await writeFile(join(folder, 'passphrase'), 'a good passphrase\n');
+    url = `http://127.0.0.1:${await freePort()}`;
+    const env = {
+      DCP_DATA_DIR: join(folder, 'data'),
+      DCP_PORT: new URL(url).port,
+      DCP_HEALTH_PORT: '0',
+      DCP_DRAIN_MS: '100',
+    };
+    node = await spawnService({ script: HOME_NODE, env, ready: /Ctrl-C/ });
+  });
+
+  afterAll(async () => {
+    await node?.kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('two people make identities, log in, join #general and talk live', async () => {
+    const secret = ['--passphrase-file', join(folder, 'passphrase')];
+    for (const who of ['alice', 'bob']) {
+      const made = await json(who, 'identity', 'create', who, '--node', url, ...secret, '--kdf', 'pbkdf2');
+      expect(made).toMatchObject({ user_id: expect.stringContaining(`.${who}-`), status: 'active' });
+      const { code } = await dcp(who, 'login', ...secret);
+      expect(code).toBe(0);
+      expect(await json(who, 'join', 'general')).toMatchObject({ channel: '#general' });
+    }
+    const env = { PATH: process.env['PATH'], DCP_HOME: join(folder, 'profiles'), DCP_PROFILE: 'bob' };
+    const tail = spawn(process.execPath, [CLI, 'tail', '#general', '--count', '2'], { env });
+    const heard: string[] = [];
+    const online = new Promise<void>((resolve) =>
+      tail.stderr.on('data', (text: Buffer) => String(text).includes('online') && resolve()),
+    );
+    tail.stdout.on('data', (text: Buffer) => heard.push(String(text)));
+    const ended = new Promise((resolve) => tail.on('exit', resolve));
+    await online;
+    expect(await json('alice', 'send', '#general', 'Hello', 'Bob')).toMatchObject({ state: 'ordered' });
+    expect((await dcp('alice', 'send', 'general', '-')).out).toMatch(/Sent/);
+    expect(await ended).toBe(0);
+    expect(heard.join('')).toMatch(/#general alice-\w+: Hello Bob\n.*from standard input\n/s);
+    const history = (await dcp('bob', 'history', '#general')).out;
+    expect(history).toMatch(/joined #general[\s\S]*Hello Bob/);
+  });
+
+  it('keeps its profile to its user', async () => {
+    const profile = join(folder, 'profiles', 'alice');
+    expect((await stat(profile)).mode & 0o777).toBe(0o700);
+    for (const file of await readdir(profile)) expect((await stat(join(profile, file))).mode & 0o777).toBe(0o600);
+  });
+
+  it('creates, lists and leaves channels, shows sessions, devices and identity', async () => {
+    expect(await json('alice', 'create', '#development/rust-help', '--title', 'Rust')).toMatchObject({
+      channel: '#development/rust-help',
+    });
+    expect((await dcp('bob', 'channels')).out).toMatch(/#development\/rust-help\s+1\s+readable by the node\s+Rust/);
+    expect((await dcp('bob', 'join', '#development/rust-help')).code).toBe(0);
+    expect((await dcp('bob', 'leave', '#development/rust-help')).code).toBe(0);
+    expect(await json('alice', 'whoami')).toMatchObject({ admin: true });
+    expect((await dcp('alice', 'sessions')).out).toMatch(/\* {2}ses_/);
+    expect((await dcp('alice', 'identity', 'show')).out).toMatch(/key\s+ed25519:/);
+  });
+
+  it('exports the identity, changes its passphrase, and the old one no longer opens it', async () => {
+    const copy = join(folder, 'alice.json');
+    expect((await dcp('alice', 'identity', 'export', copy)).code).toBe(0);
+    expect(JSON.parse(await readFile(copy, 'utf8'))).toMatchObject({
+      version: '1.0',
+      encrypted_data: expect.any(String),
+    });
+    await writeFile(join(folder, 'new'), 'another good passphrase\n');
+    const change = [
+      'identity',
+      'passphrase',
+      '--passphrase-file',
+      join(folder, 'passphrase'),
+      '--new-passphrase-file',
+      join(folder, 'new'),
+    ];
+    expect((await dcp('alice', ...change)).code).toBe(0);
+    const again = await dcp('alice', ...change);
+    expect(again).toMatchObject({ code: 1, err: 'dcp: Wrong passphrase.\n' });
+  });
+
+  it('says what is wrong and what to do, with exit codes for scripts', async () => {
+    expect(await dcp('nobody', 'whoami')).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('dcp identity create'),
+    });
+    expect(await dcp('bob', 'send', '#nowhere', 'x')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('dcp channels'),
+    });
+    expect((await dcp('bob', 'send')).code).toBe(1);
+    const { err } = await dcp('bob', 'join', '#Bad Name', '--json');
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'INVALID_CHANNEL_NAME' } });
+    expect((await dcp('bob', 'doctor')).out).toMatch(/ok\s+socket/);
+  });
+
+  it('what others write cannot command the terminal', async () => {
+    await dcp('alice', 'send', '#general', '\u001b[2Jcleared\u0007');
+    const { out } = await dcp('bob', 'history', '#general', '--limit', '1');
+    expect(out).toContain('cleared');
+    expect(out).not.toMatch(/[\u0007\u001b]/);
+  });
+
+  it('without a node it says so, and doctor finds it', async () => {
+    await node.stop();
+    const doctor = await dcp('bob', 'doctor');
+    expect(doctor.code).toBe(1);
+    expect(doctor.out).toMatch(/FAULT\s+node/);
+    expect(await dcp('bob', 'whoami')).toMatchObject({ code: 3, err: expect.stringContaining('Cannot reach') });
+  });
+});
