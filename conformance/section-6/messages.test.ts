@@ -88,12 +88,16 @@ conformance('§6.1 message structure', (node) => {
       ['metadata.reply_to', '../../x'],
       ['node', { seq: 1 }],
       ['function_result', { success: true }],
-      ['content', JSON.parse('{"text":"x","format":"plain","__proto__":{"a":1},"deep":' + '['.repeat(40) + ']'.repeat(40) + '}')],
-      ['content.text', 'nul\0'],
     ];
     for (const [path, value] of changes) {
       const answer = await hers.ask('send_message', alice.sign(changed(alice.message(room), path, value)));
       expect({ path, value, answer }).toMatchObject({ path, answer: { error: { code: 'INVALID_MESSAGE_FORMAT' } } });
+    }
+    // What breaks the rules of JSON itself (profile §1) is refused before the command's id is looked at.
+    const deep = JSON.parse('['.repeat(40) + ']'.repeat(40)) as unknown;
+    for (const [path, value] of [['content.text', 'nul\0'], ['content.deep', deep]] as const) {
+      const data = alice.sign(changed(alice.message(room), path, value));
+      await hers.refusedFrame({ command: 'send_message', id: 'x', data }, 'INVALID_MESSAGE_FORMAT');
     }
     expect(await alice.head(room)).toBe(head);
   });
@@ -347,7 +351,8 @@ conformance('§6.4 message validation', (node) => {
   it('[DCP-6.4-03] a thousand malformed posts are a thousand refusals, and the socket goes on', async () => {
     const { alice, room, socket } = await scene();
     const head = await alice.head(room);
-    const good = JSON.stringify(alice.message(room));
+    // `channel` is the viewer's name and not signed: damage there would do no harm.
+    const good = JSON.stringify(changed(alice.message(room), 'channel', undefined));
     for (let i = 0; i < 1_000; i++) {
       const data = broken(good, i);
       socket.send(`{"command":"send_message","id":"m${i}","data":${data}}`);
@@ -355,7 +360,7 @@ conformance('§6.4 message validation', (node) => {
     let refused = 0;
     while (refused < 1_000) {
       const { error } = await socket.next(({ event }) => event === 'error', 'error');
-      expect(error).toMatchObject({ code: expect.stringMatching(/INVALID_MESSAGE_FORMAT|INSUFFICIENT_PERMISSIONS|INVALID_CHANNEL_NAME|CHANNEL_NOT_FOUND/) });
+      expect(['INVALID_MESSAGE_FORMAT', 'INSUFFICIENT_PERMISSIONS', 'INVALID_CHANNEL_NAME']).toContain(error?.code);
       refused++;
     }
     expect(await alice.head(room)).toBe(head);

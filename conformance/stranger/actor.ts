@@ -107,12 +107,13 @@ export class Actor {
     return { challenge, signature, public_key: this.key.publicKey };
   }
 
-  /** A socket with the session's token in the header of §7.1. */
-  connect(request: UpgradeRequest = {}): Promise<ClientSocket> {
-    return openSocket(this.node, this.url, {
-      ...request,
-      headers: { Authorization: `Bearer ${this.token}`, ...request.headers },
-    });
+  /** A socket with the session's token in the header of §7.1, which hears this actor's channels when this resolves. */
+  async connect(request: UpgradeRequest = {}): Promise<ClientSocket> {
+    const headers = { Authorization: `Bearer ${this.token}`, ...request.headers };
+    const socket = await openSocket(this.node, this.url, { ...request, headers });
+    // Frames wait for the login behind the upgrade: any answer tells that it is done.
+    await socket.ask('are_you_there');
+    return socket;
   }
 
   /** Logs in on an open socket, frame by frame; the answer to the proof. */

@@ -108,10 +108,10 @@ export class ClientSocket {
     return expectErrorBody(answer.error, code);
   }
 
-  /** The answer to a frame that carries no id, as broken ones do. */
+  /** For frames that break the rules of JSON: their id, if they have one, need not come back. */
   async refusedFrame(frame: object | string, code: ErrorCode): Promise<ErrorBody> {
     this.send(frame);
-    const answer = await this.next(({ event, id }) => event === 'error' && id === undefined, 'error without id');
+    const answer = await this.next(({ event }) => event === 'error' || event === 'ack', 'answer');
     return expectErrorBody(answer.error, code);
   }
 

@@ -1,4 +1,4 @@
-import { freePort, spawnService } from '@dcp/testkit';
+import { freePort, spawnService } from '../testkit.js';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

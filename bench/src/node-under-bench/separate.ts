@@ -1,5 +1,5 @@
 import { busPermissions } from '@dcp/contracts';
-import { freePort, spawnService } from '@dcp/testkit';
+import { freePort, spawnService } from '../testkit.js';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Cleanup } from '../cleanup.js';

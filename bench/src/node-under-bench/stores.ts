@@ -1,9 +1,10 @@
 import { ensureServiceDatabase, startEmbeddedPostgres } from '@dcp/node-kit';
-import { type NatsOptions, startNats } from '@dcp/testkit';
+import type { NatsOptions } from '@dcp/testkit';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cleanup } from '../cleanup.js';
+import { startNats } from '../testkit.js';
 import { childrenCalled, treeOf } from '../processes.js';
 
 export interface BenchPostgres {

@@ -90,7 +90,10 @@ describe.each(BOTH_BUSES)('accounts over the %s bus', (kind) => {
     const files: [string, File][] = [
       ['another user', bob.file],
       ['another name', changed({ full_id: `${world.nodeId}.bobby`, username: 'bobby' })],
-      ['another key', signed(other, { ...alice.file, identity: { ...alice.file.identity, public_key: other.publicKey } })],
+      [
+        'another key',
+        signed(other, { ...alice.file, identity: { ...alice.file.identity, public_key: other.publicKey } }),
+      ],
       ['another birth', changed({ created: '2024-01-01T00:00:00Z' })],
       ['another kind of account', changed({}, { account_type: 'temporary' })],
     ];
@@ -123,7 +126,9 @@ describe.each(BOTH_BUSES)('accounts over the %s bus', (kind) => {
     expect(new Set(world.revoked[0]?.session_ids)).toEqual(new Set([session.session_id, onDevice.session_id]));
     expect((await refusalOf(login(world, alice))).code).toBe('INVALID_CREDENTIALS');
     const { session_token } = onDevice;
-    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe('SESSION_EXPIRED');
+    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe(
+      'SESSION_EXPIRED',
+    );
     await register(world, alice);
   });
 

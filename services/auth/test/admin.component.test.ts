@@ -38,7 +38,9 @@ describe.each(BOTH_BUSES)('what the owner may do, over the %s bus', (kind) => {
     await eventually(() => expect(world.revoked).toHaveLength(1));
     expect(world.revoked[0]).toMatchObject({ session_ids: [success.session_id], reason: 'suspended' });
     const { session_token } = success;
-    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe('SESSION_EXPIRED');
+    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe(
+      'SESSION_EXPIRED',
+    );
     expect((await refusalOf(login(world, alice))).code).toBe('ACCOUNT_SUSPENDED');
     expect(await suspend(alice.userId)).toEqual({ user_id: alice.userId, suspended: true });
     expect(await suspend(alice.userId, false)).toEqual({ user_id: alice.userId, suspended: false });

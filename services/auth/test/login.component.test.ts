@@ -27,7 +27,11 @@ describe.each(BOTH_BUSES)('logging in over the %s bus', (kind) => {
   const challengeFor = (user_id: string) => world.bus.request(AUTH.challenge, { ...ORIGIN, user_id });
 
   it('[DCP-5.2-01] [DCP-5.2-03] answers the literal request with a challenge of the literal shape', async () => {
-    const client_info = { name: 'Reference Client', version: '1.0.0', capabilities: ['voice', 'screen_share', 'media'] };
+    const client_info = {
+      name: 'Reference Client',
+      version: '1.0.0',
+      capabilities: ['voice', 'screen_share', 'media'],
+    };
     const request = { ...ORIGIN, user_id: alice.userId, client_info };
     const frame = await world.bus.request(AUTH.challenge, request);
     expect(challengeFrame.parse(frame)).toEqual(frame);
@@ -95,8 +99,14 @@ describe.each(BOTH_BUSES)('logging in over the %s bus', (kind) => {
     const proofs: [string, Proof][] = [
       ['another user’s key', answer(challenge, mallory.key)],
       ['a key of nobody', answer(challenge, keyPair())],
-      ['another user’s key under the right name', { ...answer(challenge, mallory.key), public_key: alice.key.publicKey }],
-      ['the right signature, another key named', { ...answer(challenge, alice.key), public_key: mallory.key.publicKey }],
+      [
+        'another user’s key under the right name',
+        { ...answer(challenge, mallory.key), public_key: alice.key.publicKey },
+      ],
+      [
+        'the right signature, another key named',
+        { ...answer(challenge, alice.key), public_key: mallory.key.publicKey },
+      ],
       ['the signature of another challenge', { ...answer(challenge, alice.key), signature: good.signature }],
       ['an altered challenge', answer(toBase64(flipped), alice.key)],
       ['an invented challenge', answer(toBase64(new Uint8Array(200)), alice.key)],

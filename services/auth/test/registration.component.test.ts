@@ -1,5 +1,6 @@
 import { AUTH, type RegisterRequest } from '@dcp/contracts';
 import { sha256, toUtf8 } from '@dcp/crypto';
+import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { leadingZeroBits } from '../src/accounts/proof-of-work.js';
 import { claimsOf, type File, login, person, register, resident, sessionOf } from './support/person.js';
@@ -144,9 +145,7 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
   it('the owner’s invites that two replicas print are both good, and make one owner', async () => {
     const [one, two] = await both({ DCP_BOUND_TO: 'network' });
     const invites = [await one?.auth.ownerInvite(), await two?.auth.ownerInvite()];
-    const results = await Promise.allSettled(
-      invites.map((invite) => register(world, person(world), { invite })),
-    );
+    const results = await Promise.allSettled(invites.map((invite) => register(world, person(world), { invite })));
     const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     expect(answers).toHaveLength(1);
     expect(answers[0]?.owner).toBe(true);
@@ -157,15 +156,18 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
     expect(await register(world, person(world), { invite: printedFirst })).toMatchObject({ owner: true });
   });
 
-  it.each(['open', 'approval', 'closed'])('a node on a network that is %s can get an owner too', async (registration) => {
-    const env = { DCP_BOUND_TO: 'network', DCP_REGISTRATION: registration, DCP_PROOF_OF_WORK_BITS: String(BITS) };
-    const [replica] = await both(env);
-    const invite = await replica?.auth.ownerInvite();
-    expect(invite).toBeDefined();
-    const owner = person(world);
-    const proof_of_work = await workFor(world, owner.userId);
-    expect(await register(world, owner, { invite, proof_of_work })).toMatchObject({ owner: true, status: 'active' });
-  });
+  it.each(['open', 'approval', 'closed'])(
+    'a node on a network that is %s can get an owner too',
+    async (registration) => {
+      const env = { DCP_BOUND_TO: 'network', DCP_REGISTRATION: registration, DCP_PROOF_OF_WORK_BITS: String(BITS) };
+      const [replica] = await both(env);
+      const invite = await replica?.auth.ownerInvite();
+      expect(invite).toBeDefined();
+      const owner = person(world);
+      const proof_of_work = await workFor(world, owner.userId);
+      expect(await register(world, owner, { invite, proof_of_work })).toMatchObject({ owner: true, status: 'active' });
+    },
+  );
 
   it('spends the last use of an invite once, on whichever replica', async () => {
     const [replica] = await both({ DCP_BOUND_TO: 'network' });
@@ -225,6 +227,11 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
     const text = await replica.metrics.text();
     expect(text).toMatch(/dcp_registrations_total\{result="active".*\} 2/);
     expect(text).toMatch(/dcp_registrations_total\{result="INVALID_MESSAGE_FORMAT".*\} 1/);
+    await eventually(async () => {
+      const now = await replica.metrics.text();
+      expect(now).toMatch(/dcp_accounts\{.*\} 2/);
+      expect(now).toMatch(/dcp_sessions_active\{.*\} 1/);
+    });
   });
 });
 

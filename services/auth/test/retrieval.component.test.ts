@@ -2,7 +2,7 @@ import { AUTH } from '@dcp/contracts';
 import { deriveMasterKey, fromBase64, openEncryptedData, retrievalKey, sealWithMasterKey } from '@dcp/crypto';
 import { newKdfParameters, sha256, toBase64, toUtf8 } from '@dcp/crypto';
 import { encryptedDataContext, type RegisteredIdentity } from '@dcp/protocol';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { login, person, type Person, register, resident, sessionFor } from './support/person.js';
 import { refusalOf } from './support/refusal.js';
 import { BOTH_BUSES, ORIGIN, World } from './support/world.js';
@@ -24,6 +24,7 @@ describe.each(BOTH_BUSES)('fetching the identity file over the %s bus', (kind) =
     ({ someone: alice, key } = sealed);
     await register(world, alice, { retrieval_hash: sealed.hash });
   });
+  beforeEach(() => world.clock.advance(HOUR_S * 1000));
   afterAll(() => world.close());
 
   const parameters = async (user_id: string) =>
@@ -40,7 +41,6 @@ describe.each(BOTH_BUSES)('fetching the identity file over the %s bus', (kind) =
     const context = encryptedDataContext(file as unknown as RegisteredIdentity);
     const secrets = await openEncryptedData(PASSPHRASE, fromBase64(String(file['encrypted_data'])), context);
     expect(secrets).toEqual(toUtf8('the private key'));
-    world.clock.advance(HOUR_S * 1000);
   });
 
   it('shows parameters of the same kind for users who do not exist, the same every time and on every replica', async () => {
@@ -81,7 +81,6 @@ describe.each(BOTH_BUSES)('fetching the identity file over the %s bus', (kind) =
   });
 
   it('is refused when the passphrase was changed and no new key was left', async () => {
-    world.clock.advance(HOUR_S * 1000);
     const { someone, key: old, hash } = await withSecrets(person(world));
     await register(world, someone, { retrieval_hash: hash });
     const session = await sessionFor(world, someone);

@@ -153,7 +153,11 @@ describe.each(BOTH_BUSES)('sessions over the %s bus', (kind) => {
   it('lists the sessions of somebody who has very many, and describes them at length', async () => {
     const session = await sessionFor(world, alice);
     const [now, end] = [new Date(world.clock.now()), new Date(world.clock.now() + HOUR)];
-    const info = { name: 'x'.repeat(100), version: '1', capabilities: Array.from({ length: 40 }, () => 'y'.repeat(40)) };
+    const info = {
+      name: 'x'.repeat(100),
+      version: '1',
+      capabilities: Array.from({ length: 40 }, () => 'y'.repeat(40)),
+    };
     await world.admin.query(
       `insert into auth.sessions (id, user_id, key, client_info, created_at, refreshed_at, expires_at)
        select 'ses_many' || n, $1, 'ed25519:', $4, $2, $2, $3 from generate_series(1, 2000) n`,

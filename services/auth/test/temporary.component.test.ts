@@ -29,9 +29,13 @@ describe.each(BOTH_BUSES)('what ends by itself, over the %s bus', (kind) => {
 
   it('[DCP-4.3-04] a temporary account asks for no personal field, and lives a day unless told otherwise', async () => {
     const answer = await register(world, ghost);
-    expect(Object.keys(ghost.file.identity).sort()).toEqual(
-      ['created', 'full_id', 'home_node_id', 'public_key', 'username'],
-    );
+    expect(Object.keys(ghost.file.identity).sort()).toEqual([
+      'created',
+      'full_id',
+      'home_node_id',
+      'public_key',
+      'username',
+    ]);
     expect(Date.parse(answer.expires ?? '')).toBe(world.clock.now() + 86_400_000);
     const brief = person(world, { file: { account_type: 'temporary' } });
     const { expires } = await register(world, brief, { expires_in: 60 });
@@ -49,7 +53,9 @@ describe.each(BOTH_BUSES)('what ends by itself, over the %s bus', (kind) => {
     world.clock.advance(MINUTE);
     expect((await refusalOf(login(world, ghost))).code).toBe('INVALID_CREDENTIALS');
     const { session_token } = success;
-    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe('SESSION_EXPIRED');
+    expect((await refusalOf(world.bus.request(AUTH.refresh, { ...ORIGIN, session_token }))).code).toBe(
+      'SESSION_EXPIRED',
+    );
     expect((await refusalOf(world.bus.request(AUTH.profile, { user_id: ghost.userId }))).code).toBe('USER_NOT_FOUND');
   });
 
@@ -92,7 +98,9 @@ describe.each(BOTH_BUSES)('what ends by itself, over the %s bus', (kind) => {
     await register(world, ghost, { expires_in: 60 });
     const alice = await resident(world);
     await login(world, alice);
-    await refusalOf(world.bus.request(AUTH.retrieveIdentityFile, { ...ORIGIN, user_id: alice.userId, retrieval_key: 'AAAA' }));
+    await refusalOf(
+      world.bus.request(AUTH.retrieveIdentityFile, { ...ORIGIN, user_id: alice.userId, retrieval_key: 'AAAA' }),
+    );
     await world.admin.query(
       `insert into auth.invites (code_hash, created_by, created_at, expires_at, uses_left)
        values ('x', '', $1, $1, 1)`,

@@ -1,4 +1,11 @@
-import { type AccountSettings, AUTH, busPermissions, CHANNEL, type Service, type SessionsRevoked } from '@dcp/contracts';
+import {
+  type AccountSettings,
+  AUTH,
+  busPermissions,
+  CHANNEL,
+  type Service,
+  type SessionsRevoked,
+} from '@dcp/contracts';
 import { fromBase64, randomBytes, ready, toBase64 } from '@dcp/crypto';
 import {
   type Bus,

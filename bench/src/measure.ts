@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type LoadOptions, type LoadResult, LoadRun, type SetUp } from './load-tool.js';
+import { machineCpu } from './machine.js';
+import { cpuOf, treeOf } from './processes.js';
+import type { Subject } from './subject.js';
+
+export interface Measured extends LoadResult {
+  setUp: SetUp;
+  /** CPU seconds of the processes that hold sockets. */
+  doorCpu: number;
+  /** CPU seconds of every process of the subject. */
+  totalCpu: number;
+  /** CPU seconds by part. */
+  parts: Record<string, number>;
+  /** Processors that others on this machine kept busy meanwhile, 0 to their number. */
+  foreign: number;
+}
+
+const QUIET_LOOK_MS = 300;
+const QUIET_GUARD_MS = 20_000;
+/** Share of one processor. */
+const QUIET = 0.05;
+
+export type RunOptions = Omit<LoadOptions, 'url' | 'path' | 'delivery' | 'error' | 'pids'>;
+
+/** One load run with all its rounds. Each begins when the subject has nothing left to do. */
+export async function measure(subject: Subject, options: RunOptions): Promise<Measured[]> {
+  const parts = subject.processes();
+  const pids = Object.values(parts).flat();
+  const { url, path, delivery, error } = subject;
+  const run = LoadRun.start({ ...options, url, path, delivery, ...(error === undefined ? {} : { error }), pids });
+  try {
+    const setUp = await run.setUp();
+    const results: Measured[] = [];
+    for (const _ of options.messages) results.push(await measureRound(subject, run, setUp, parts));
+    await run.end();
+    await untilQuiet(subject);
+    return results;
+  } finally {
+    await run.kill();
+  }
+}
+
+async function measureRound(
+  subject: Subject,
+  run: LoadRun,
+  setUp: SetUp,
+  parts: Record<string, number[]>,
+): Promise<Measured> {
+  await untilQuiet(subject);
+  const ours = treeOf(process.pid);
+  const before = { all: machineCpu(), ours: cpuOf(ours), at: performance.now() };
+  const result = await run.round();
+  const seconds = (performance.now() - before.at) / 1000;
+  const foreign = (machineCpu() - before.all - (cpuOf(ours) - before.ours)) / seconds;
+  const cpu = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + (result.cpu[pid] ?? 0), 0);
+  return {
+    ...result,
+    setUp,
+    doorCpu: cpu(subject.doors),
+    totalCpu: cpu(Object.values(parts).flat()),
+    parts: Object.fromEntries(Object.entries(parts).map(([name, pids]) => [name, cpu(pids)])),
+    foreign: Math.max(0, foreign),
+  };
+}
+
+/** Waits, within limits, until the subject has dealt with what the last run left behind. */
+export async function untilQuiet(subject: Pick<Subject, 'processes'>): Promise<void> {
+  const pids = Object.values(subject.processes()).flat();
+  const end = performance.now() + QUIET_GUARD_MS;
+  for (let quiet = false; !quiet && performance.now() < end; ) {
+    const before = cpuOf(pids);
+    await delay(QUIET_LOOK_MS);
+    quiet = (cpuOf(pids) - before) / (QUIET_LOOK_MS / 1000) <= QUIET;
+  }
+}
