@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MAX_STEPS = 8, MAX_PIDS = 128, MAX_WINDOW = 256, MAX_ROUNDS = 4, PREFIX_BYTES = 96, MAX_FRAME_BYTES = 70000 };
+enum { MAX_STEPS = 8, MAX_PIDS = 128, MAX_WINDOW = 256, MAX_ROUNDS = 4, PREFIX_BYTES = 320, MAX_FRAME_BYTES = 70000 };
 
 typedef enum { CONNECTING, HANDSHAKE, SCRIPT, READY, DEAD } State;
 

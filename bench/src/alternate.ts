@@ -1,5 +1,8 @@
+import { CALM, waitForCalm } from './calm.js';
 import type { Measured } from './measure.js';
 import { figure, median } from './stats.js';
+
+const MIN_CALM = 3;
 
 /** One of those that are measured in turn. */
 export interface Contender {
@@ -23,6 +26,7 @@ export async function alternate(
   const outcomes = contenders.map(({ name }): Outcome => ({ name, runs: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
+      await waitForCalm();
       const measured = await contender.run();
       outcomes[i]?.runs.push(measured);
       for (const one of measured) console.log(`${round} ${contender.name}: ${describe(one)}${noise(one)}`);
@@ -35,7 +39,15 @@ function noise({ foreign }: Measured): string {
   return `; others used ${figure(foreign)} processors`;
 }
 
-/** The median over all runs of one figure of one load round. */
+/** The median of one figure of one load round, over the undisturbed runs; over all runs when fewer than three were undisturbed. */
 export function medianOf(outcome: Outcome, pick: (measured: Measured) => number, at = 0): number {
-  return median(outcome.runs.flatMap((run) => (run[at] === undefined ? [] : [pick(run[at])])));
+  const measured = outcome.runs.flatMap((run) => (run[at] === undefined ? [] : [run[at]]));
+  const calm = measured.filter(({ foreign }) => foreign <= CALM);
+  return median((calm.length >= MIN_CALM ? calm : measured).map(pick));
+}
+
+/** How many runs were undisturbed, for the line above a table. */
+export function calmRuns(outcomes: readonly Outcome[]): string {
+  const runs = outcomes.flatMap((outcome) => outcome.runs.flat());
+  return `${runs.filter(({ foreign }) => foreign <= CALM).length} of ${runs.length} runs undisturbed`;
 }

@@ -17,7 +17,7 @@ export interface LoadOptions {
   connections: number;
   mode: 'receive' | 'lat' | 'thr' | 'fan';
   steps: Step[];
-  /** In the first 96 bytes of a frame that is a delivery, or a refusal. */
+  /** At the beginning of a frame that is a delivery, or a refusal. */
   delivery: string;
   error?: string;
   template?: string;

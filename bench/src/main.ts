@@ -1,32 +1,49 @@
 import { ready } from '@dcp/crypto';
+import { benchFan, type RoomSize } from './benches/fan.js';
+import { benchIdle } from './benches/idle.js';
 import { benchLat } from './benches/lat.js';
-import { Cleanup } from './cleanup.js';
+import { benchSmoke } from './benches/smoke.js';
+import { benchThroughput } from './benches/throughput.js';
+import { Fleet } from './fleet.js';
 import { buildLoadTool } from './load-tool.js';
 import { machineLine } from './machine.js';
 
-const BENCHES: Record<string, (cleanup: Cleanup) => Promise<void>> = {
-  lat: (cleanup) => benchLat(cleanup, { rounds: 3, messages: 3_000, warmUp: 500 }),
+const ROOMS = [
+  { members: 100, messages: [2_000, 4_000], warmUp: 300 },
+  { members: 1_000, messages: [400, 2_000], warmUp: 50 },
+  { members: 10_000, messages: [40, 160], warmUp: 8 },
+] satisfies RoomSize[];
+
+const [name = '', ...options] = process.argv.slice(2);
+
+const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
+  smoke: (fleet) => benchSmoke(fleet, options.includes('--tiny')),
+  idle: (fleet) => benchIdle(fleet, { gateways: 1, connections: 19_000, received: 20 }),
+  big: (fleet) => benchIdle(fleet, { gateways: 4, connections: 15_000, received: 20 }),
+  lat: (fleet) => benchLat(fleet, { rounds: 3, messages: 3_000, warmUp: 500 }),
+  throughput: (fleet) =>
+    benchThroughput(fleet, { rounds: 3, pairs: 50, window: 8, messages: 30_000, warmUp: 6_000, all: true }),
+  fan: (fleet) => benchFan(fleet, { rounds: 3, rooms: ROOMS }),
 };
 
-const [name = ''] = process.argv.slice(2);
 const bench = BENCHES[name];
 if (bench === undefined) {
   console.error(`Usage: node bench/run.mjs ${Object.keys(BENCHES).join(' | ')}`);
   process.exit(2);
 }
 
-const cleanup = new Cleanup();
-process.once('SIGINT', () => void cleanup.run().then(() => process.exit(130)));
-process.once('SIGTERM', () => void cleanup.run().then(() => process.exit(143)));
+const fleet = new Fleet();
+process.once('SIGINT', () => void fleet.stop().then(() => process.exit(130)));
+process.once('SIGTERM', () => void fleet.stop().then(() => process.exit(143)));
 
 try {
   await ready();
   buildLoadTool();
   console.log(`bench ${name}: ${machineLine()}`);
-  await bench(cleanup);
+  await bench(fleet);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 } finally {
-  await cleanup.run();
+  await fleet.stop();
 }

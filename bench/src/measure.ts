@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { busyByOthers } from './calm.js';
 import { type LoadOptions, type LoadResult, LoadRun, type SetUp } from './load-tool.js';
-import { machineCpu } from './machine.js';
-import { cpuOf, treeOf } from './processes.js';
+import { cpuOf } from './processes.js';
 import type { Subject } from './subject.js';
 
 export interface Measured extends LoadResult {
@@ -48,11 +48,9 @@ async function measureRound(
   parts: Record<string, number[]>,
 ): Promise<Measured> {
   await untilQuiet(subject);
-  const ours = treeOf(process.pid);
-  const before = { all: machineCpu(), ours: cpuOf(ours), at: performance.now() };
+  const others = busyByOthers();
   const result = await run.round();
-  const seconds = (performance.now() - before.at) / 1000;
-  const foreign = (machineCpu() - before.all - (cpuOf(ours) - before.ours)) / seconds;
+  const foreign = others();
   const cpu = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + (result.cpu[pid] ?? 0), 0);
   return {
     ...result,
@@ -60,7 +58,7 @@ async function measureRound(
     doorCpu: cpu(subject.doors),
     totalCpu: cpu(Object.values(parts).flat()),
     parts: Object.fromEntries(Object.entries(parts).map(([name, pids]) => [name, cpu(pids)])),
-    foreign: Math.max(0, foreign),
+    foreign,
   };
 }
 

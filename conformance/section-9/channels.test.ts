@@ -57,7 +57,10 @@ conformance('§9.1 channel names', (node) => {
     const name = (length: number) => `#${randomName(8)}`.padEnd(length, 'x');
     await refusedNames([name(101), name(110)]);
     const alice = await Actor.register(node);
-    await alice.createChannel(name(100));
+    const longest = await alice.createChannel(name(100));
+    for (const reference of [encodeURIComponent(longest.channel), longest.channel.slice(1)]) {
+      expect(await alice.rest.get(`/channels/${reference}/messages`)).toMatchObject({ status: 200 });
+    }
     expectRefused(await alice.rest.post('/channels', { channel: name(121), encryption: 'node' }), 'INVALID_MESSAGE_FORMAT');
   });
 

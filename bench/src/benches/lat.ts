@@ -1,13 +1,11 @@
-import { alternate, type Contender, medianOf, type Outcome } from '../alternate.js';
-import type { Cleanup } from '../cleanup.js';
+import { alternate, calmRuns, type Contender, medianOf, type Outcome } from '../alternate.js';
+import type { Fleet } from '../fleet.js';
 import { measure } from '../measure.js';
 import type { BenchNode } from '../node-under-bench/bench-node.js';
-import { startOneProcess } from '../node-under-bench/one-process.js';
-import { startSeparate } from '../node-under-bench/separate.js';
 import { makeAccounts } from '../prepare/accounts.js';
 import { makeChannel } from '../prepare/channels.js';
-import { productAim, productSubject, scratchFolder } from '../product.js';
-import { REFERENCE_PAIRS, startDurable, startRouter } from '../reference.js';
+import { productAim, productSubject } from '../product.js';
+import { REFERENCE_PAIRS } from '../reference.js';
 import { table } from '../report.js';
 import { figure } from '../stats.js';
 import type { Aim, Subject } from '../subject.js';
@@ -21,12 +19,12 @@ export interface LatSizes {
 const GAP_US = 500;
 
 /** One message at a time from A to B. The product's is signed, checked, committed with fsync and answered; the durable reference's is committed. */
-export async function benchLat(cleanup: Cleanup, sizes: LatSizes): Promise<void> {
-  const folder = await scratchFolder(cleanup);
-  const nodes = [await startOneProcess(cleanup), await startSeparate(cleanup)];
+export async function benchLat(fleet: Fleet, sizes: LatSizes): Promise<void> {
+  const folder = await fleet.folder();
+  const nodes = [await fleet.one(), await fleet.separate()];
   const products: Contender[] = [];
   for (const node of nodes) products.push(await product(node, folder, sizes));
-  const references = [await startDurable(cleanup), await startRouter(cleanup)].map(
+  const references = [await fleet.durable(), await fleet.router()].map(
     (subject): Contender => ({ name: subject.name, run: () => run(subject, REFERENCE_PAIRS, sizes) }),
   );
   const outcomes = await alternate([...products, ...references], sizes.rounds, ({ p50, p99, max }) => {
@@ -52,7 +50,8 @@ function run(subject: Subject, aim: Aim, { messages, warmUp }: LatSizes) {
 }
 
 function print(outcomes: Outcome[], { rounds, messages }: LatSizes): void {
-  console.log(`\nRoute latency A → node → B, medians of ${rounds} runs of ${messages} messages; goal: p50 ≤ 2 ms, p99 ≤ 6 ms`);
+  console.log(`\nRoute latency A → node → B, medians of ${rounds} runs of ${messages} messages (${calmRuns(outcomes)})`);
+  console.log('goal: p50 ≤ 2 ms, p99 ≤ 6 ms');
   const bare = outcomes.at(-1);
   const rows = outcomes.map((outcome) => [
     outcome.name,

@@ -76,6 +76,8 @@ export class DcpClient {
   private attempts = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private renewTimer: ReturnType<typeof setTimeout> | undefined;
+  private outboxTimer: ReturnType<typeof setTimeout> | undefined;
+  private outboxAttempts = 0;
   private current: ConnectionState = 'offline';
   private loaded: Promise<void> | undefined;
 
@@ -132,6 +134,8 @@ export class DcpClient {
     this.wanted = false;
     clearTimeout(this.timer);
     clearTimeout(this.renewTimer);
+    clearTimeout(this.outboxTimer);
+    this.outboxTimer = undefined;
     this.link?.close();
     this.link = undefined;
     this.become('offline');
@@ -159,7 +163,7 @@ export class DcpClient {
       this.attempts = 0;
       this.become('online');
       this.scheduleRenewal();
-      void this.outbox.flush();
+      void this.flushOutbox();
     } catch (thrown) {
       this.openFailed(asDcpError(thrown));
     }
@@ -305,7 +309,7 @@ export class DcpClient {
     await this.load();
     const message = composeMessage(this.options.device, channelId, draft, this.clientName);
     await this.outbox.add(message);
-    if (this.link !== undefined) void this.outbox.flush();
+    if (this.link !== undefined) void this.flushOutbox();
     return message;
   }
 
@@ -321,6 +325,25 @@ export class DcpClient {
 
   private async post(message: SignedMessage): Promise<PostAck> {
     return (await this.command('send_message', message)) as unknown as PostAck;
+  }
+
+  /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */
+  private async flushOutbox(): Promise<void> {
+    if (this.outboxTimer !== undefined) return;
+    const stopped = await this.outbox.flush();
+    if (stopped === undefined) {
+      this.outboxAttempts = 0;
+      return;
+    }
+    // Without a way the reconnect flushes; a session that is over is renewed first.
+    if (stopped.code === 'NODE_UNREACHABLE' || !this.wanted || this.outboxTimer !== undefined) return;
+    if (stopped.code === 'SESSION_EXPIRED') void this.renew();
+    const told = Number(stopped.details['retry_after'] ?? 0) * 1000;
+    const wait = Math.max(told, backoffDelay(this.outboxAttempts++, this.options.backoff));
+    this.outboxTimer = setTimeout(() => {
+      this.outboxTimer = undefined;
+      void this.flushOutbox();
+    }, wait);
   }
 
   private resign(message: SignedMessage): SignedMessage {

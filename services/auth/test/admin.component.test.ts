@@ -66,13 +66,13 @@ describe.each(BOTH_BUSES)('what the owner may do, over the %s bus', (kind) => {
     const session = await sessionFor(world, alice);
     const { userId: user_id } = owner;
     const requests = [
-      suspend(user_id, true, session),
-      world.bus.request(AUTH.approve, { session, user_id }),
-      world.bus.request(AUTH.pending, { session }),
-      world.bus.request(AUTH.createInvite, { session }),
-      world.bus.request(AUTH.invites, { session }),
+      () => suspend(user_id, true, session),
+      () => world.bus.request(AUTH.approve, { session, user_id }),
+      () => world.bus.request(AUTH.pending, { session }),
+      () => world.bus.request(AUTH.createInvite, { session }),
+      () => world.bus.request(AUTH.invites, { session }),
     ];
-    for (const request of requests) expect((await refusalOf(request)).code).toBe('INSUFFICIENT_PERMISSIONS');
+    for (const request of requests) expect((await refusalOf(request())).code).toBe('INSUFFICIENT_PERMISSIONS');
   });
 
   it('approves who waits', async () => {

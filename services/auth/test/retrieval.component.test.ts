@@ -10,6 +10,13 @@ import { BOTH_BUSES, ORIGIN, World } from './support/world.js';
 const PASSPHRASE = 'correct horse battery staple';
 const HOUR_S = 3_600;
 
+interface PrintedArgon2id {
+  kdf: 'argon2id';
+  memory_kib: number;
+  passes: number;
+  salt: string;
+}
+
 describe.each(BOTH_BUSES)('fetching the identity file over the %s bus', (kind) => {
   let world: World;
   let alice: Person;
@@ -33,7 +40,7 @@ describe.each(BOTH_BUSES)('fetching the identity file over the %s bus', (kind) =
     (await world.bus.request(AUTH.retrieveIdentityFile, { ...ORIGIN, user_id, retrieval_key })).identity_file;
 
   it('gives the whole file, unknown members too, to whoever knows the passphrase', async () => {
-    const { kdf, memory_kib, passes, salt } = (await parameters(alice.userId)) as Record<string, never>;
+    const { kdf, memory_kib, passes, salt } = (await parameters(alice.userId)) as unknown as PrintedArgon2id;
     const cost = { memoryKiB: memory_kib, passes };
     const master = await deriveMasterKey(PASSPHRASE, { kdf, cost, salt: fromBase64(salt) });
     const file = await fetchFile(alice.userId, toBase64(retrievalKey(master).reveal()));

@@ -1,4 +1,4 @@
-import { AUTH, type Session, type TokenClaims } from '@dcp/contracts';
+import { AUTH, type PublicJwk, type Session, type TokenClaims } from '@dcp/contracts';
 import { fromBase64, fromUtf8, hmacSha256, sign, toBase64, toUtf8, verify } from '@dcp/crypto';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -72,7 +72,7 @@ describe.each(BOTH_BUSES)('sessions over the %s bus', (kind) => {
     const [head = '', body = '', signature = ''] = session_token.split('.');
     const claims = JSON.parse(fromUtf8(fromBase64(body))) as TokenClaims;
     const { keys } = await world.bus.request(AUTH.jwks, {});
-    const [{ kid, x }] = keys as [{ kid: string; x: string }];
+    const { kid, x } = keys[0] as PublicJwk;
     const admin = part({ ...claims, admin: true });
     const none = part({ alg: 'none', typ: 'JWT' });
     const hs256 = `${part({ alg: 'HS256', typ: 'JWT', kid })}.${body}`;

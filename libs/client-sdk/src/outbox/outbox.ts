@@ -29,7 +29,7 @@ export const MAX_OUTBOX = 10_000;
 export class Outbox {
   private entries: OutboxEntry[] = [];
   private nextOrder = 1;
-  private flushing: Promise<void> | undefined;
+  private flushing: Promise<DcpError | undefined> | undefined;
 
   constructor(
     private readonly storage: Storage,
@@ -57,31 +57,35 @@ export class Outbox {
     await this.storage.set(keyOf(entry), entry);
   }
 
-  /** Sends what waits, in order, until it is empty or the way is gone. Calls overlap without harm. */
-  flush(): Promise<void> {
+  /**
+   * Sends what waits, in order, until it is empty or the node cannot take it now; resolves with what stopped it. Calls overlap
+   * without harm.
+   */
+  flush(): Promise<DcpError | undefined> {
     this.flushing ??= this.run().finally(() => {
       this.flushing = undefined;
     });
     return this.flushing;
   }
 
-  private async run(): Promise<void> {
+  private async run(): Promise<DcpError | undefined> {
     for (let entry = this.entries[0]; entry !== undefined; entry = this.entries[0]) {
       const outcome = await this.trySend(entry);
-      if (outcome === undefined) return;
+      if (outcome instanceof DcpError) return outcome;
       this.entries.shift();
       await this.storage.delete(keyOf(entry));
       this.handlers.onOutcome(entry.message, outcome);
     }
+    return undefined;
   }
 
-  /** Undefined: not now; the entry stays. */
-  private async trySend(entry: OutboxEntry): Promise<Outcome | undefined> {
+  /** An error that passes: not now; the entry stays. */
+  private async trySend(entry: OutboxEntry): Promise<Outcome | DcpError> {
     try {
       return { sent: await this.handlers.send(entry.message) };
     } catch (thrown) {
       const error = asDcpError(thrown);
-      if (error.code === 'SESSION_EXPIRED' || error.retryable) return undefined;
+      if (error.code === 'SESSION_EXPIRED' || error.retryable) return error;
       if (error.details['reason'] !== 'clock_skew') return { failed: error };
       entry.message = this.handlers.resign(entry.message);
       await this.storage.set(keyOf(entry), entry);
@@ -90,12 +94,12 @@ export class Outbox {
   }
 
   /** A second refusal of the clock means that this machine's time is wrong: the user has to know. */
-  private async sendResigned(entry: OutboxEntry): Promise<Outcome | undefined> {
+  private async sendResigned(entry: OutboxEntry): Promise<Outcome | DcpError> {
     try {
       return { sent: await this.handlers.send(entry.message) };
     } catch (thrown) {
       const error = asDcpError(thrown);
-      return error.retryable ? undefined : { failed: error };
+      return error.retryable ? error : { failed: error };
     }
   }
 }

@@ -1,0 +1,115 @@
+import type { Fleet } from '../fleet.js';
+import { LoadRun, type LoadOptions } from '../load-tool.js';
+import { kernelKib } from '../machine.js';
+import { untilQuiet } from '../measure.js';
+import { type BenchAccount, makeAccounts } from '../prepare/accounts.js';
+import { type BenchChannel, makeChannel } from '../prepare/channels.js';
+import { residentKib } from '../processes.js';
+import { productAim, productSubject } from '../product.js';
+import { referenceRoom } from '../reference.js';
+import { table } from '../report.js';
+import { figure } from '../stats.js';
+import type { Aim, Subject } from '../subject.js';
+
+export interface IdleSizes {
+  gateways: number;
+  /** On each gateway. */
+  connections: number;
+  /** Messages that each connection has received when memory is read. */
+  received: number;
+}
+
+/** Some seconds of rest, in which the collectors of garbage do what they do by themselves. */
+const REST_MS = 6_000;
+const KIB_PER_GIB = 1_048_576;
+
+interface Held {
+  name: string;
+  connections: number;
+  setUpSeconds: number;
+  /** KiB for each connection: the doors' own, and the kernel's half for this end. */
+  resident: number;
+  kernel: number;
+  base: number;
+  all: number;
+}
+
+/** What a connection costs that is logged in, hears a channel and has got its messages, and then says nothing. */
+export async function benchIdle(fleet: Fleet, sizes: IdleSizes): Promise<void> {
+  const rows = [await holdProduct(fleet, sizes)];
+  if (sizes.gateways === 1) rows.push(await holdReference(fleet, sizes));
+  const title = `${sizes.gateways} gateway(s) × ${sizes.connections} connections, each with ${sizes.received} messages received`;
+  console.log(`\nIdle connections: ${title}; goal: ≥ 60,000 per GiB`);
+  const head = ['what', 'connections', 'up in', 'process a connection', 'kernel', 'per GiB', 'doors in all', 'whole node'];
+  console.log(table(head, rows.map(row)));
+}
+
+function row({ name, connections, setUpSeconds, resident, kernel, base, all }: Held): string[] {
+  const doors = (resident * connections + base) / 1024;
+  return [
+    name,
+    connections.toLocaleString('en'),
+    `${figure(setUpSeconds)} s`,
+    `${figure(resident)} KiB`,
+    `${figure(kernel)} KiB`,
+    Math.floor(KIB_PER_GIB / (resident + kernel)).toLocaleString('en'),
+    `${figure(doors)} MiB`,
+    `${figure(all / 1024)} MiB`,
+  ];
+}
+
+async function holdProduct(fleet: Fleet, sizes: IdleSizes): Promise<Held> {
+  const { gateways, connections, received } = sizes;
+  const [node, folder] = [await fleet.separate(gateways), await fleet.folder()];
+  const began = performance.now();
+  const accounts = await makeAccounts(node, gateways * connections);
+  const channel = await makeChannel(node, accounts);
+  console.log(`${accounts.length} accounts made and joined in ${figure((performance.now() - began) / 1000)} s`);
+  const shares = node.doors.map((_, i) => accounts.slice(i * connections, (i + 1) * connections));
+  const subjects = shares.map((_, door) => productSubject(node, door));
+  const aims: Aim[] = [];
+  for (const [i, share] of shares.entries()) aims.push(await aimOf(folder, share, channel, i === 0 ? received : 0));
+  return await hold(subjects, aims, sizes);
+}
+
+function aimOf(folder: string, accounts: BenchAccount[], channel: BenchChannel, posts: number): Promise<Aim> {
+  const senders = accounts.slice(0, 1).map((account) => ({ connection: 0, account, channel }));
+  return productAim(folder, accounts, senders, posts);
+}
+
+async function holdReference(fleet: Fleet, sizes: IdleSizes): Promise<Held> {
+  return await hold([await fleet.router()], [referenceRoom('idle')], sizes);
+}
+
+/** Opens everything, lets the first connection post, waits, reads the memory. */
+async function hold(subjects: Subject[], aims: Aim[], { connections, received }: IdleSizes): Promise<Held> {
+  const doors = subjects.flatMap((subject) => subject.doors);
+  for (const subject of subjects) await untilQuiet(subject);
+  const [base, kernel] = [residentKib(doors), kernelKib()];
+  const runs = subjects.map((subject, i) => {
+    const posts = i === 0 ? received : 0;
+    return LoadRun.start(loadOf(subject, aims[i] as Aim, connections, posts, received));
+  });
+  try {
+    const setUps = await Promise.all(runs.map((run) => run.setUp()));
+    await Promise.all(runs.map((run) => run.round()));
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const total = connections * subjects.length;
+    return {
+      name: subjects[0]?.name ?? '',
+      connections: total,
+      setUpSeconds: Math.max(...setUps.map(({ seconds }) => seconds)),
+      resident: (residentKib(doors) - base) / total,
+      kernel: (kernelKib() - kernel) / total / 2,
+      base,
+      all: residentKib(Object.values(subjects[0]?.processes() ?? {}).flat()),
+    };
+  } finally {
+    await Promise.all(runs.map((run) => run.kill()));
+  }
+}
+
+function loadOf(subject: Subject, aim: Aim, connections: number, posts: number, receive: number): LoadOptions {
+  const { url, path, delivery } = subject;
+  return { ...aim, url, path, delivery, mode: 'receive', connections, messages: [posts], receive, inFlight: 64 };
+}

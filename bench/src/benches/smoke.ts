@@ -1,0 +1,43 @@
+import type { Fleet } from '../fleet.js';
+import { benchFan } from './fan.js';
+import { benchIdle } from './idle.js';
+import { benchLat } from './lat.js';
+import { benchThroughput } from './throughput.js';
+
+/** Small enough for a minute, large enough to see a figure that went wrong by half. */
+const MINUTE = {
+  lat: { rounds: 1, messages: 1_000, warmUp: 200 },
+  throughput: { rounds: 1, pairs: 50, window: 8, messages: 8_000, warmUp: 4_000, all: false },
+  fan: {
+    rounds: 1,
+    rooms: [
+      { members: 100, messages: [500, 1_000], warmUp: 100 },
+      { members: 1_000, messages: [50, 200], warmUp: 20 },
+    ],
+  },
+  idle: { gateways: 1, connections: 2_000, received: 20 },
+} satisfies Sizes;
+
+/** Only shows that everything runs through. */
+const TINY = {
+  lat: { rounds: 1, messages: 20, warmUp: 5 },
+  throughput: { rounds: 1, pairs: 2, window: 2, messages: 40, warmUp: 10, all: false },
+  fan: { rounds: 1, rooms: [{ members: 10, messages: [5, 10], warmUp: 2 }] },
+  idle: { gateways: 1, connections: 20, received: 2 },
+} satisfies Sizes;
+
+interface Sizes {
+  lat: Parameters<typeof benchLat>[1];
+  throughput: Parameters<typeof benchThroughput>[1];
+  fan: Parameters<typeof benchFan>[1];
+  idle: Parameters<typeof benchIdle>[1];
+}
+
+/** Every bench but the large one, in small, on one set of nodes. The idle one comes first: it weighs a gateway that has done nothing yet. */
+export async function benchSmoke(fleet: Fleet, tiny: boolean): Promise<void> {
+  const sizes = tiny ? TINY : MINUTE;
+  await benchIdle(fleet, sizes.idle);
+  await benchLat(fleet, sizes.lat);
+  await benchThroughput(fleet, sizes.throughput);
+  await benchFan(fleet, sizes.fan);
+}
