@@ -2,11 +2,13 @@ import { ready } from '@dcp/crypto';
 import { benchFan, type RoomSize } from './benches/fan.js';
 import { benchIdle } from './benches/idle.js';
 import { benchLat } from './benches/lat.js';
+import { benchProfile } from './benches/profile.js';
 import { benchSmoke } from './benches/smoke.js';
 import { benchThroughput } from './benches/throughput.js';
 import { Fleet } from './fleet.js';
 import { buildLoadTool } from './load-tool.js';
 import { machineLine } from './machine.js';
+import { INSPECTABLE } from './profile.js';
 
 const ROOMS = [
   { members: 100, messages: [2_000, 4_000], warmUp: 300 },
@@ -24,6 +26,7 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
   throughput: (fleet) =>
     benchThroughput(fleet, { rounds: 3, pairs: 50, window: 8, messages: 30_000, warmUp: 6_000, all: true }),
   fan: (fleet) => benchFan(fleet, { rounds: 3, rooms: ROOMS }),
+  profile: (fleet) => benchProfile(fleet),
 };
 
 const bench = BENCHES[name];
@@ -32,7 +35,7 @@ if (bench === undefined) {
   process.exit(2);
 }
 
-const fleet = new Fleet();
+const fleet = new Fleet(name === 'profile' ? INSPECTABLE : {});
 process.once('SIGINT', () => void fleet.stop().then(() => process.exit(130)));
 process.once('SIGTERM', () => void fleet.stop().then(() => process.exit(143)));
 

@@ -32,7 +32,7 @@ export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promi
   const rows: string[][] = [];
   for (const room of rooms) {
     const contenders: Contender[] = [];
-    for (const node of nodes) contenders.push(await product(node, await makeAccounts(node, room.members), folder, room));
+    for (const node of nodes) contenders.push(await fanContender(node, await makeAccounts(node, room.members), folder, room));
     const aim = referenceRoom(`room-${room.members}`);
     contenders.push({ name: router.name, run: () => run(router, aim, room) });
     const outcomes = await alternate(contenders, rounds, describe);
@@ -44,7 +44,8 @@ export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promi
   console.log(table([...head, 'door × ws'], rows));
 }
 
-async function product(
+/** One room of one node; fresh posts for each run. */
+export async function fanContender(
   node: BenchNode,
   accounts: BenchAccount[],
   folder: string,

@@ -27,7 +27,8 @@ const SPARE = 1.3;
 /** Every pair keeps `window` messages on their way through a node on this machine's processors, which the load tool shares. */
 export async function benchThroughput(fleet: Fleet, sizes: ThroughputSizes): Promise<void> {
   const folder = await fleet.folder();
-  const bench = (node: BenchNode, posts: Posts, note: string) => product(node, folder, sizes, posts, note);
+  const bench = (node: BenchNode, posts: Posts, note: string) =>
+    throughputContender(node, folder, sizes, posts, note);
   const separate = await fleet.separate();
   const durable = await fleet.durable();
   const contenders = [
@@ -47,7 +48,8 @@ export async function benchThroughput(fleet: Fleet, sizes: ThroughputSizes): Pro
   print(outcomes, sizes);
 }
 
-async function product(
+/** One node under load; fresh posts for each run. */
+export async function throughputContender(
   node: BenchNode,
   folder: string,
   sizes: ThroughputSizes,

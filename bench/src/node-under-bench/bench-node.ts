@@ -10,8 +10,8 @@ export interface BenchNode {
   readonly doors: readonly number[];
   /** Every process of the node as of now, by what it is. */
   processes(): Record<string, number[]>;
-  /** What its own processes printed; with `--inspect` the address of the profiler is in it. */
-  debuggers(): string[];
+  /** What its processes printed, by what they are; with `--inspect` the address of the profiler is in it. */
+  printed(): Record<string, string>;
 }
 
 /** All process ids of a node. */

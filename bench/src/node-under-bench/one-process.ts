@@ -30,6 +30,6 @@ export async function startOneProcess(cleanup: Cleanup, env: Record<string, stri
     nodeKey,
     doors: [service.pid],
     processes: () => ({ node: [service.pid], postgres: treeOf(service.pid).filter((pid) => pid !== service.pid) }),
-    debuggers: () => [service.output()],
+    printed: () => ({ node: service.output() }),
   };
 }

@@ -44,7 +44,7 @@ export async function startSeparate(cleanup: Cleanup, { gateways = 1, env = {} }
       nats: nats.pids,
       postgres: postgres.pids(),
     }),
-    debuggers: () => [...doors, channel].map(({ output }) => output()),
+    printed: () => ({ gateway: doors[0]?.output() ?? '', channel: channel.output(), auth: auth.output() }),
   };
   return node;
 }

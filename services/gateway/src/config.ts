@@ -13,6 +13,10 @@ const schema = z
       .stringbool()
       .default(false)
       .describe('Believe X-Forwarded-For, -Proto and -Host of the proxy in front'),
+    socketIo: z
+      .stringbool()
+      .default(false)
+      .describe('Open the second door at /socket.io, for networks that block WebSocket'),
     maintenance: z.stringbool().default(false).describe('Answer every call with 9001'),
     rateLimitFactor: z.coerce
       .number()
@@ -63,6 +67,7 @@ export const gatewayConfig: ConfigTable<typeof schema> = {
     tlsCertFile: 'DCP_TLS_CERT_FILE',
     tlsKeyFile: 'DCP_TLS_KEY_FILE',
     trustProxy: 'DCP_TRUST_PROXY',
+    socketIo: 'DCP_SOCKETIO',
     maintenance: 'DCP_MAINTENANCE',
     rateLimitFactor: 'DCP_RATE_LIMIT_FACTOR',
     connectionsPerAddress: 'DCP_CONNECTIONS_PER_ADDRESS',

@@ -15,6 +15,7 @@ import { GatewayModule } from './gateway.module.js';
 import { assemble, type GatewayInside, type GatewayParts } from './parts.js';
 import { hearTyping } from './presence/typing.subscriber.js';
 import { prepareHttp } from './rest/http.js';
+import { openSocketIo } from './sockets/socket-io-door.js';
 import { DcpSocketAdapter } from './sockets/socket-adapter.js';
 
 /** A gateway that serves clients. */
@@ -52,6 +53,7 @@ async function createApp(parts: GatewayParts, inside: GatewayInside): Promise<Ne
   app.useWebSocketAdapter(new DcpSocketAdapter(app, inside.door));
   prepareHttp(app, parts.logger, inside.metrics, parseJson);
   await app.init();
+  if (parts.config.socketIo) await openSocketIo(app.getHttpServer() as Server, inside.door, parts.config.trustProxy);
   return app;
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Connection } from '../src/sockets/connection.js';
+import { readTextFrames } from '../src/sockets/frames.js';
 import { LocalUser } from '../src/users/local-user.js';
 
 interface SeenEvent {
@@ -41,21 +42,7 @@ export function testConnection(options: { blocked?: string[] } = {}) {
   user.connections.push(connection);
   const events = (): SeenEvent[] => {
     connection.flush(Number.MAX_SAFE_INTEGER);
-    return readFrames(Buffer.concat(written)).map((text) => JSON.parse(text) as SeenEvent);
+    return readTextFrames(Buffer.concat(written)).map((text) => JSON.parse(text) as SeenEvent);
   };
   return { connection, user, socket, calls, events, seqs: () => events().map(({ data }) => data.seq) };
-}
-
-/** The payloads of unmasked text frames (RFC 6455 §5.2). */
-export function readFrames(bytes: Buffer): string[] {
-  const texts: string[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const short = (bytes[at + 1] ?? 0) & 0x7f;
-    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length =
-      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
-    texts.push(bytes.toString('utf8', at + head, at + head + length));
-    at += head + length;
-  }
-  return texts;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Entry } from '@dcp/contracts';
-import { readFrames } from '../../test/test-connection.js';
+import { readTextFrames } from '../sockets/frames.js';
 import { entryFrame } from './delivery.js';
 
 const stored = {
@@ -21,7 +21,7 @@ const entry = (more: Partial<Entry> = {}): Entry => ({
 });
 
 const events = (one: Entry) =>
-  readFrames(entryFrame(one, 'ch_x', '#general')).map((text) => JSON.parse(text) as unknown);
+  readTextFrames(entryFrame(one, 'ch_x', '#general')).map((text) => JSON.parse(text) as unknown);
 
 describe('entryFrame', () => {
   it('[DCP-7.2-01] is the event of §7.2 around the stored message', () => {

@@ -1,7 +1,5 @@
-import type { Socket } from 'node:net';
 import type { Session } from '@dcp/contracts';
 import { CLOSE } from '@dcp/protocol';
-import type { WebSocket } from 'ws';
 import type { Room } from '../fanout/room.js';
 import type { LocalUser } from '../users/local-user.js';
 
@@ -11,6 +9,26 @@ export const MAX_INBOX = 64;
 /** Seconds on a clock that never jumps: silence is measured by it, so that a corrected system time cuts nobody off. */
 export function uptimeSeconds(): number {
   return Math.floor(performance.now() / 1000);
+}
+
+/** Takes finished frames (RFC 6455) and tells how much of them waits in memory; a `net.Socket` is one. */
+export interface FrameSink {
+  readonly writableLength: number;
+  readonly writableNeedDrain: boolean;
+  write(frames: Buffer): unknown;
+  cork(): void;
+  uncork(): void;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
+
+/** The rest of a client's socket; a `ws` WebSocket is one. */
+export interface SocketControl {
+  close(code: number, reason: string): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+  ping(): void;
 }
 
 /** Where frames go at the end of the loop turn. */
@@ -47,8 +65,8 @@ export class Connection {
   private out: Buffer | Buffer[] | null = null;
 
   constructor(
-    readonly ws: WebSocket,
-    private readonly socket: Socket,
+    readonly ws: SocketControl,
+    private readonly socket: FrameSink,
     private readonly outbox: Outbox,
     readonly address: string,
     readonly endpoint: string,

@@ -27,3 +27,21 @@ function writeHead(frame: Buffer, payload: number): void {
     frame.writeBigUInt64BE(BigInt(payload), 2);
   }
 }
+
+/** The texts of whole frames as `textFrame` makes them. */
+export function readTextFrames(bytes: Buffer): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const { head, length } = readHead(bytes, at);
+    texts.push(bytes.toString('utf8', at + head, at + head + length));
+    at += head + length;
+  }
+  return texts;
+}
+
+function readHead(bytes: Buffer, at: number): { head: number; length: number } {
+  const short = bytes[at + 1] ?? 0;
+  if (short < 126) return { head: 2, length: short };
+  if (short === 126) return { head: 4, length: bytes.readUInt16BE(at + 2) };
+  return { head: 10, length: Number(bytes.readBigUInt64BE(at + 2)) };
+}

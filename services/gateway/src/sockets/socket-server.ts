@@ -10,7 +10,7 @@ import type { GatewayMetrics } from '../metrics.js';
 import type { LoginService } from '../sessions/login.service.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { VerifiedToken } from '../sessions/token-verifier.js';
-import { Connection, uptimeSeconds } from './connection.js';
+import { Connection, type FrameSink, type SocketControl, uptimeSeconds } from './connection.js';
 import { readHandshake, UnknownPathError, type Handshake } from './handshake.js';
 import type { TurnOutbox } from './outbox.js';
 import { sendError } from './reply.js';
@@ -36,6 +36,8 @@ export interface SocketServerParts {
 export class SocketServer {
   readonly connections = new Set<Connection>();
   onFrame: (connection: Connection, text: string) => void = () => undefined;
+  /** Path of another door on the same port (Socket.IO); its upgrades are not ours. */
+  secondDoor: string | undefined;
   private draining = false;
   private readonly server = new WebSocketServer({
     noServer: true,
@@ -59,17 +61,24 @@ export class SocketServer {
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.secondDoor !== undefined && request.url?.startsWith(this.secondDoor) === true) return;
     socket.on('error', ignore);
     try {
       const handshake = readHandshake(request, this.parts.trustProxy);
-      if (this.parts.maintenance) throw new DcpError('MAINTENANCE_MODE', { retry_after: 60 });
-      if (this.draining) throw new DcpError('MAINTENANCE_MODE', { reason: 'stopping', retry_after: 1 });
-      const verified = handshake.token === undefined ? null : this.parts.sessions.verify(handshake.token, false);
-      this.parts.limits.mayConnect(handshake.address);
+      const verified = this.admit(handshake);
       this.server.handleUpgrade(request, socket, head, (ws) => this.open(ws, socket as Socket, handshake, verified));
     } catch (error) {
       this.refuse(socket, error);
     }
+  }
+
+  /** May this client come in? Throws 9001, 1000, 1001 or 3002; returns who it is when it has said so. */
+  admit(handshake: Handshake): VerifiedToken | null {
+    if (this.parts.maintenance) throw new DcpError('MAINTENANCE_MODE', { retry_after: 60 });
+    if (this.draining) throw new DcpError('MAINTENANCE_MODE', { reason: 'stopping', retry_after: 1 });
+    const verified = handshake.token === undefined ? null : this.parts.sessions.verify(handshake.token, false);
+    this.parts.limits.mayConnect(handshake.address);
+    return verified;
   }
 
   /** The HTTP answer of an upgrade that is refused, with the §14.1 body. */
@@ -88,19 +97,24 @@ export class SocketServer {
   }
 
   private open(ws: WebSocket, socket: Socket, handshake: Handshake, verified: VerifiedToken | null): void {
-    const { outbox } = this.parts;
     socket.setNoDelay(true);
-    const connection = new Connection(ws, socket, outbox, handshake.address, handshake.endpoint, handshake.manual);
     const owned = ws as OwnedSocket;
-    owned.connection = connection;
     owned.door = this;
+    owned.connection = this.adopt(ws, socket, handshake, verified);
     ws.on('message', onMessage);
     ws.on('pong', onPong);
     ws.on('close', onClose);
     ws.on('error', ignore);
+  }
+
+  /** A client that was admitted becomes a connection, through whatever door it came. */
+  adopt(control: SocketControl, sink: FrameSink, handshake: Handshake, verified: VerifiedToken | null): Connection {
+    const { address, endpoint, manual } = handshake;
+    const connection = new Connection(control, sink, this.parts.outbox, address, endpoint, manual);
     this.connections.add(connection);
-    this.parts.limits.openConnection(handshake.address);
+    this.parts.limits.openConnection(address);
     if (verified !== null) this.loginByToken(connection, verified);
+    return connection;
   }
 
   /** Frames that come meanwhile wait, as behind any other frame. */

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+
+const RUN = join(import.meta.dirname, 'run.mjs');
+const GUARD_MS = 240_000;
+
+/** Everything that the smallest bench printed. Its speed is not judged: the machine may be busy. */
+function smoke(): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [RUN, 'smoke', '--tiny'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] },
+  });
+  let output = '';
+  const collect = (data: Buffer) => {
+    output += data.toString();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
+}
+
+/** The cells of the table row that begins with these cells. */
+function row(output: string, ...first: string[]): string[] {
+  const rows = output.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const found = rows.find((cells) => first.every((cell, i) => cells[i + 1] === cell));
+  if (found === undefined) throw new Error(`no row ${first.join(', ')} in\n${output}`);
+  return found.slice(1, -1);
+}
+
+describe('the smoke bench', () => {
+  it(
+    'runs through and prints every figure beside its reference',
+    async () => {
+      const { code, output } = await smoke();
+      expect({ code, output }).toMatchObject({ code: 0 });
+      expect(output).toMatch(/bench smoke: \d+ × .+, Linux .+, Node v24\..+, commit /);
+      for (const what of ['one process', 'separate processes', 'ws + NATS + PostgreSQL', 'ws']) {
+        const [, p50 = '', p99 = ''] = row(output, what);
+        expect([p50, p99].map((cell) => Number.parseFloat(cell))).not.toContain(Number.NaN);
+      }
+      for (const what of ['one process, signed', 'one process, without signatures', 'ws + NATS + PostgreSQL']) {
+        expect(Number.parseFloat(row(output.slice(output.indexOf('Durable')), what)[1] ?? '')).toBeGreaterThan(0);
+      }
+      for (const pending of ['1', '16']) {
+        for (const what of ['one process', 'separate processes', 'ws']) {
+          expect(row(output, '10', pending, what)[3]).toMatch(/µs$/);
+        }
+      }
+      expect(row(output, 'separate processes', '20')[5]).toMatch(/^[\d,]+$/);
+    },
+    GUARD_MS,
+  );
+});

@@ -1,0 +1,124 @@
+import { expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import * as require_fs from 'node:fs';
+import { ownNode } from '../local/conformance.js';
+import { Actor, type Room } from '../stranger/actor.js';
+import type { Frame } from '../stranger/client-socket.js';
+import type { NodeUnderTest } from '../stranger/node-under-test.js';
+import { dial, type RawSocket } from '../stranger/raw-socket.js';
+import { Random, randomFrame } from '../stranger/random-frames.js';
+
+const FRAMES = 100_000;
+const SOCKETS = 5;
+/** Frames on their way on one socket; then it waits until they are answered. */
+const BURST = 250;
+const GROWTH_MB = 150;
+
+ownNode('§16 random frames', {env:{NODE_OPTIONS:'--max-old-space-size=110'}}, (node) => {
+  it('[DCP-6.4-03] [DCP-16.1-01] 100,000 random frames neither crash nor grow the node, and somebody else still posts', async () => {
+    const seed = Number(process.env['DCP_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+    const alice = await Actor.register(node);
+    const room = await alice.createChannel();
+    const other = await alice.connect();
+    const fuzzers = await Promise.all(Array.from({ length: SOCKETS }, (_, i) => Fuzzer.start(node, room, seed + i)));
+    await Promise.all(fuzzers.map((fuzzer) => fuzzer.run(2_000)));
+    const before = residentMb(node);
+    let running = true;
+    const all = (async () => { for (let r = 0; r < 14; r++) { await Promise.all(fuzzers.map((fuzzer) => fuzzer.run(FRAMES / SOCKETS / 4))); process.stderr.write(`RSS ${r} ${residentMb(node) - before} of ${residentMb(node)}\n`); } })().finally(() => (running = false));
+    // Wrong as well when it waits behind the noise: each post has its answer within the socket's guard.
+    while (running) await other.ack('send_message', alice.message(room));
+    await all;
+    const growth = residentMb(node) - before;
+    expect({ seed, growth, fine: growth < GROWTH_MB }).toMatchObject({ fine: true });
+    expect({ seed, unexpected: fuzzers.flatMap(({ unexpected }) => unexpected) }).toEqual({ seed, unexpected: [] });
+    await other.ack('send_message', alice.message(room));
+    expect((await alice.rest.get('/channels')).status).toBe(200);
+  }, 100_000);
+
+  it('[DCP-16.1-04] bytes that are no frames close their socket and nothing else', async () => {
+    const random = new Random(Date.now());
+    const alice = await Actor.register(node);
+    const other = await alice.connect();
+    for (let i = 0; i < 200; i++) {
+      const { socket } = await dial(node.url());
+      socket?.sendBytes(Buffer.from(Array.from({ length: 1 + random.below(300) }, () => random.below(256))));
+      socket?.break();
+    }
+    await other.ack('update_status', { status: 'online' });
+  }, 60_000);
+});
+
+function residentMb(node: NodeUnderTest): number {
+  const status = readFileSync(`/proc/${node.running.pids[0]}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_024;
+}
+
+/** One user who sends noise in bursts, and opens a new socket when the node closes his. */
+class Fuzzer {
+  /** Answers that no noise may cause. */
+  readonly unexpected: unknown[] = [];
+  #raw: RawSocket | undefined;
+  #answered: (() => void) | undefined;
+  #mark = 0;
+
+  private constructor(
+    private readonly actor: Actor,
+    private readonly random: Random,
+    private readonly good: readonly [string, ...string[]],
+  ) {}
+
+  static async start(node: NodeUnderTest, room: Room, seed: number): Promise<Fuzzer> {
+    const actor = await Actor.register(node);
+    await actor.join(room);
+    return new Fuzzer(actor, new Random(seed), goodFrames(actor, room));
+  }
+
+  async run(frames: number): Promise<void> {
+    for (let sent = 0; sent < frames; sent += BURST) {
+      const raw = (this.#raw ??= await this.#open());
+      const burst: string[] = []; this.got = 0; this.last = [];
+      for (let i = 0; i < BURST; i++) { const f = randomFrame(this.random, this.good); burst.push(f); raw.send(f); }
+      const t = setTimeout(() => { require_fs.writeFileSync('/tmp/conformance/stuck.json', JSON.stringify({ burst, got: this.got, last: this.last, user: this.actor.userId })); process.stderr.write('STUCK got ' + this.got + '\n'); }, 8000);
+      await Promise.race([this.#mayGoOn(raw), raw.closed]);
+      clearTimeout(t);
+    }
+  }
+
+  async #open(): Promise<RawSocket> {
+    const socket = await this.actor.connect();
+    const { raw } = socket;
+    raw.onText = (text) => this.#take(JSON.parse(text) as Frame);
+    void raw.closed.then(() => (this.#raw = undefined));
+    return raw;
+  }
+
+  #mayGoOn(raw: RawSocket): Promise<void> {
+    const id = `mark${++this.#mark}`;
+    raw.send(JSON.stringify({ command: 'no_such_command', id }));
+    return new Promise((resolve) => (this.#answered = resolve));
+  }
+
+  got = 0; last: unknown[] = [];
+  #take({ id, error, ...rest }: Frame): void { this.got++; this.last.push({id, error, rest}); if (this.last.length > 400) this.last.shift();
+    if (error?.code === 'INTERNAL_ERROR' && this.unexpected.length < 10) this.unexpected.push(error);
+    if (id === `mark${this.#mark}`) this.#answered?.();
+  }
+}
+
+function goodFrames(actor: Actor, { channel, channel_id }: Room): readonly [string, ...string[]] {
+  const content = { text: 'hello', format: 'plain', mentions: [actor.userId], reply_to: 'msg_12345' };
+  const commands: [string, object][] = [
+    ['send_message', actor.message({ channel, channel_id }, { content })],
+    ['send_message', { channel, content }],
+    ['get_history', { channel, limit: 2, before: 'msg_12345' }],
+    ['subscribe', { channel: channel_id }],
+    ['update_channel', { channel, name: 'x', description: 'y' }],
+    ['typing', { channel, typing: true }],
+    ['update_status', { status: 'away', message: 'In a meeting' }],
+    ['resume', { channels: { [channel_id]: 3 } }],
+    ['create_channel', { channel: '#General', encryption: 'node', name: 'x' }],
+  ];
+  const frames = commands.map(([command, data], i) => JSON.stringify({ command, id: `g${i}`, data }));
+  const auth = { type: 'auth_challenge_request', user_id: actor.userId, client_info: { name: 'x', version: '1' } };
+  return [JSON.stringify(auth), ...frames];
+}
