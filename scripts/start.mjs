@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build, install, node24, root } from './toolchain.mjs';
 
 await install();
-await build();
+await build(['@dcp/home-node', '@dcp/cli']);
 
 const main = join(root, 'services', 'home-node', 'dist', 'main.js');
 const node = spawn(node24(), ['--enable-source-maps', main, ...process.argv.slice(2)], { stdio: 'inherit' });

@@ -56,15 +56,18 @@ export async function install() {
   writeStamp('install', wanted);
 }
 
-/** Builds every package when a source changed since the last time. */
-export async function build() {
+/**
+ * Builds what `targets` need (every package by default) when a source changed since the last time.
+ */
+export async function build(targets = []) {
   const wanted = hashOf(['turbo.json', 'tsconfig.base.json', ...packageFolders().flatMap(sources)]);
-  if (readStamp('build') === wanted) return;
+  const stamp = `build-${targets.length === 0 ? 'all' : 'node'}`;
+  if (readStamp(stamp) === wanted || readStamp('build-all') === wanted) return;
   say('building');
-  await must('Building', join(bin, 'turbo'), ['run', 'build', '--output-logs=errors-only', '--log-order=grouped'], {
-    env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
-  });
-  writeStamp('build', wanted);
+  const filters = targets.map((target) => `--filter=${target}`);
+  const args = ['run', 'build', '--output-logs=errors-only', '--log-order=grouped', ...filters];
+  await must('Building', join(bin, 'turbo'), args, { env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' } });
+  writeStamp(stamp, wanted);
 }
 
 function packageFolders() {
