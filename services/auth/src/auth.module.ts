@@ -3,9 +3,10 @@ import { ready } from '@dcp/crypto';
 import { applyMigrations, type Subscription } from '@dcp/node-kit';
 import { type BeforeApplicationShutdown, type DynamicModule, Module, type OnModuleInit } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Answering } from './answering.js';
 import { serveAuth } from './auth.responder.js';
 import { AuthRooms } from './auth.rooms.js';
-import { registrationOf } from './config.js';
+import { firstOwns, registrationOf } from './config.js';
 import { SCHEMA } from './database.js';
 import { migrationsFolder } from './migrations.js';
 import type { Parts } from './parts.js';
@@ -14,18 +15,21 @@ const PARTS = Symbol('auth.parts');
 
 /** Nothing is answered before the database fits; nothing is dropped half done. */
 class AuthLifecycle implements OnModuleInit, BeforeApplicationShutdown {
-  #open: Subscription[] = [];
+  readonly #answering: Answering;
+  #checks: Subscription[] = [];
 
   constructor(
     private readonly parts: Parts,
     private readonly rooms: AuthRooms,
-  ) {}
+  ) {
+    this.#answering = new Answering(parts.bus);
+  }
 
   async onModuleInit(): Promise<void> {
     const { pool, logger, bus, health, config } = this.parts;
     await applyMigrations({ pool, schema: SCHEMA, folder: migrationsFolder, logger });
-    this.#open = [
-      ...serveAuth(bus, this.rooms),
+    serveAuth(this.#answering, this.rooms);
+    this.#checks = [
       health.register('auth.bus', () => {
         if (bus.state !== 'connected') throw new Error(`the bus is ${bus.state}`);
       }),
@@ -37,8 +41,9 @@ class AuthLifecycle implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    for (const subscription of this.#open.splice(0)) subscription.unsubscribe();
+    await this.#answering.stop();
     await this.rooms.sweeper.stop();
+    for (const check of this.#checks.splice(0)) check.unsubscribe();
     await this.rooms.prisma.$disconnect();
   }
 }
@@ -60,7 +65,7 @@ export class AuthModule {
 export interface RunningAuth {
   nodeId: string;
   registration: string;
-  /** A fresh invite that makes its bearer the owner, while the node asks for invites and has no account; undefined otherwise. */
+  /** The invite that makes its bearer the owner; undefined when there is one, or when the first account will be it. */
   ownerInvite(): Promise<string | undefined>;
   countAccounts(): Promise<number>;
   /** Serves nothing new, finishes what runs. The parts stay open and are their owner's to close. */
@@ -81,8 +86,8 @@ export async function startAuth(parts: Parts): Promise<RunningAuth> {
     registration,
     countAccounts: () => rooms.accounts.count(),
     ownerInvite: async () => {
-      if (registration !== 'invite' || (await rooms.accounts.count()) > 0) return undefined;
-      return (await rooms.invites.createForOwner()).code;
+      if (await rooms.accounts.hasOwner()) return undefined;
+      return firstOwns(parts.config) ? undefined : rooms.invites.forOwner();
     },
     stop: () => app.close(),
   };

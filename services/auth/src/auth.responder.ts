@@ -1,16 +1,10 @@
 import { AUTH } from '@dcp/contracts';
-import type { Bus, Rpc, Subscription } from '@dcp/node-kit';
+import type { Answering } from './answering.js';
 import type { AuthRooms } from './auth.rooms.js';
 
-/** Instances of this service share requests. */
-const QUEUE = 'auth';
-
 /** Everything that others may ask, and who answers it. */
-export function serveAuth(bus: Bus, rooms: AuthRooms): Subscription[] {
-  const open: Subscription[] = [];
-  const serve = <I, O>(rpc: Rpc<I, O>, handler: (input: I) => Promise<O> | O) => {
-    open.push(bus.serve(rpc, handler, QUEUE));
-  };
+export function serveAuth(answering: Answering, rooms: AuthRooms): void {
+  const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
   const { account, admin, devices, login, node, registration, retrieval, sessions } = rooms;
   serve(AUTH.node, () => node.describe());
   serve(AUTH.jwks, () => node.jwks());
@@ -20,7 +14,7 @@ export function serveAuth(bus: Bus, rooms: AuthRooms): Subscription[] {
   serve(AUTH.refresh, ({ session_token }) => sessions.refresh(session_token));
   serve(AUTH.sessions, ({ session }) => sessions.list(session));
   serve(AUTH.revoke, ({ session, id }) => sessions.revoke(session, id));
-  serve(AUTH.revocations, () => sessions.revocations());
+  serve(AUTH.revocations, ({ after }) => sessions.revocations(after));
   serve(AUTH.devices, ({ user_id, after }) => devices.list(user_id, after));
   serve(AUTH.appendDevice, ({ session, entry }) => devices.append(session, entry));
   serve(AUTH.retrievalParameters, ({ user_id }) => retrieval.parameters(user_id));
@@ -36,5 +30,4 @@ export function serveAuth(bus: Bus, rooms: AuthRooms): Subscription[] {
   serve(AUTH.pending, ({ session }) => admin.pending(session));
   serve(AUTH.createInvite, ({ session, uses, expires_in }) => admin.createInvite(session, uses, expires_in));
   serve(AUTH.invites, ({ session }) => admin.listInvites(session));
-  return open;
 }

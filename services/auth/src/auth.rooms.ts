@@ -44,11 +44,11 @@ export class AuthRooms {
     const { key } = this;
     const used = new UsedStore(pool);
     const work = new ProofOfWork(config.proofOfWorkBits, key, used, clock);
+    const store = new SessionStore(this.prisma, pool);
     this.node = new NodeService(config, key, work, clock);
-    this.accounts = new AccountStore(this.prisma, pool);
+    this.accounts = new AccountStore(this.prisma, pool, store, clock);
     const { accounts } = this;
     const deviceStore = new DeviceStore(this.prisma, pool);
-    const store = new SessionStore(this.prisma, pool);
     const signer = new TokenSigner(key);
     this.sessions = new SessionService({ config, nodeId: key.nodeId, store, signer, node: this.node, bus, clock });
     const watch = new BruteForceWatch(clock, logger);
@@ -58,7 +58,6 @@ export class AuthRooms {
       key,
       accounts,
       devices: deviceStore,
-      used,
       sessions,
       clock,
       metrics,
@@ -66,10 +65,10 @@ export class AuthRooms {
     });
     this.registration = new RegistrationService({ config, key, accounts, work, clock, metrics });
     this.account = new AccountService(accounts, sessions, key, bus);
-    this.invites = new InviteService(this.prisma, clock);
+    this.invites = new InviteService(this.prisma, key, clock);
     this.admin = new AdminService(accounts, sessions, this.invites);
     this.devices = new DeviceLogService(deviceStore, accounts, sessions);
     this.retrieval = new RetrievalService(accounts, new RetrievalStore(pool), key, clock);
-    this.sweeper = new Sweeper(pool, accounts, this.account, clock, logger);
+    this.sweeper = new Sweeper({ pool, accounts, service: this.account, clock, logger, metrics });
   }
 }

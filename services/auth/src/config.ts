@@ -6,6 +6,8 @@ import { z } from 'zod';
 /** Below this an open node on a network would be filled with accounts by one machine in an hour. */
 const MIN_OPEN_WORK_BITS = 16;
 
+const FEATURE = /^[a-z0-9_-]{1,40}$/;
+
 const lifetime = (most: number) => z.coerce.number().int().min(1_000).max(most).default(most);
 
 const schema = z
@@ -31,6 +33,12 @@ const schema = z
       .optional()
       .describe('Where clients reach the node')
       .meta({ example: 'https://chat.example.com' }),
+    features: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').flatMap((word) => word.trim() || []))
+      .refine((words) => words.every((word) => FEATURE.test(word)), { error: 'not a list of words (a,b)' })
+      .describe('What this node really serves beyond the core, separated by commas'),
     boundTo: z.enum(['loopback', 'network']).default('network').describe('Whether strangers can reach the node'),
     registration: z
       .enum(['open', 'invite', 'approval', 'closed'])
@@ -57,7 +65,8 @@ const schema = z
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   })
   .refine(isSafe, {
-    error: `open registration on a network fills up with accounts of machines: set DCP_PROOF_OF_WORK_BITS to ${MIN_OPEN_WORK_BITS} or more, or DCP_REGISTRATION to invite`,
+    path: ['proofOfWorkBits'],
+    error: `open registration on a network fills up with accounts of machines: set it to ${MIN_OPEN_WORK_BITS} or more, or DCP_REGISTRATION to invite`,
   });
 
 export type AuthEnvironment = z.output<typeof schema>;
@@ -76,6 +85,7 @@ export const authConfigTable: ConfigTable<typeof schema> = {
     nodeId: 'DCP_NODE_ID',
     nodeName: 'DCP_NODE_NAME',
     publicUrl: 'DCP_PUBLIC_URL',
+    features: 'DCP_FEATURES',
     boundTo: 'DCP_BOUND_TO',
     registration: 'DCP_REGISTRATION',
     proofOfWorkBits: 'DCP_PROOF_OF_WORK_BITS',
@@ -94,6 +104,7 @@ type ModuleMember =
   | 'nodeId'
   | 'nodeName'
   | 'publicUrl'
+  | 'features'
   | 'boundTo'
   | 'registration'
   | 'proofOfWorkBits'
@@ -113,6 +124,12 @@ export function readConfig(env: Environment = process.env): AuthEnvironment {
 /** Profile §3: loopback is open, everything else asks for an invite. */
 export function registrationOf({ registration, boundTo }: Pick<AuthConfig, 'registration' | 'boundTo'>) {
   return registration ?? (boundTo === 'loopback' ? 'open' : 'invite');
+}
+
+/** Profile §3: where only this machine's users come, the first account owns the node; elsewhere the owner's invite makes the owner. */
+export function firstOwns(config: Pick<AuthConfig, 'registration' | 'boundTo'>): boolean {
+  const policy = registrationOf(config);
+  return config.boundTo === 'loopback' && (policy === 'open' || policy === 'approval');
 }
 
 /** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the node's public key. Crypto must be `ready`. */

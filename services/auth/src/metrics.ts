@@ -4,6 +4,8 @@ export interface AuthMetrics {
   challenges: { inc(): void };
   proofs: { inc(labels: { result: string }): void };
   registrations: { inc(labels: { result: string }): void };
+  accounts: { set(value: number): void };
+  sessions: { set(value: number): void };
 }
 
 export function authMetrics(metrics: Metrics): AuthMetrics {
@@ -14,6 +16,12 @@ export function authMetrics(metrics: Metrics): AuthMetrics {
       name: 'dcp_registrations_total',
       help: 'Accounts registered',
       labels: ['result'],
+    }),
+    accounts: metrics.gauge({ name: 'dcp_accounts', help: 'Accounts of the node', labels: [] }),
+    sessions: metrics.gauge({
+      name: 'dcp_sessions_active',
+      help: 'Sessions that are not over',
+      labels: [],
     }),
   };
 }

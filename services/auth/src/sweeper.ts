@@ -1,58 +1,106 @@
 import type { Clock, Logger, Pool } from '@dcp/node-kit';
+import { DcpError } from '@dcp/protocol';
 import type { AccountService } from './accounts/account.service.js';
 import type { AccountStore } from './accounts/account.store.js';
+import type { AuthMetrics } from './metrics.js';
 
 /** Rows and accounts taken in one round; the next round comes soon. */
 const CHUNK = 1_000;
 const ACCOUNTS_PER_ROUND = 20;
-/** Ended sessions stay listed as revoked until their tokens are over; after that nobody asks for them. */
-const OLD_ROWS: [table: string, column: string][] = [
-  ['used_challenges', 'expires_at'],
-  ['sessions', 'expires_at'],
-  ['invites', 'expires_at'],
+const HOUR_MS = 3_600_000;
+/**
+ * What is over for so many milliseconds means nothing any more. Ended sessions stay listed as revoked until their tokens are over; used
+ * challenges stay longer than a replica with a slow clock believes them to be good.
+ */
+const OLD_ROWS: [table: string, column: string, afterMs: number][] = [
+  ['used_challenges', 'expires_at', 10 * 60_000],
+  ['sessions', 'expires_at', 0],
+  ['invites', 'expires_at', 0],
+  ['retrieval_attempts', 'since', HOUR_MS],
 ];
-const RETRIEVAL_WINDOW_MS = 3_600_000;
+const COUNTS = `
+  select (select count(*) from accounts)::int as accounts,
+         (select count(*) from sessions where revoked_at is null and expires_at > $1)::int as sessions`;
+
+export interface SweeperParts {
+  pool: Pool;
+  accounts: AccountStore;
+  service: AccountService;
+  clock: Clock;
+  logger: Logger;
+  metrics: AuthMetrics;
+}
 
 /** Ends temporary accounts (§4.3) and removes rows that mean nothing any more. Safe on any number of replicas: all of it may be repeated. */
 export class Sweeper {
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #round: Promise<void> | undefined;
+  #stopping = false;
+  /** Where the last round ended: accounts that cannot end now must not keep the others waiting. */
+  #after = '';
 
-  constructor(
-    private readonly pool: Pool,
-    private readonly accounts: AccountStore,
-    private readonly service: AccountService,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly parts: SweeperParts) {}
 
   start(everyMs: number): void {
     this.#timer = setInterval(() => void this.sweep(), everyMs);
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     clearInterval(this.#timer);
-    await this.#running;
+    await this.#round;
   }
 
-  /** One round; never throws, the next one tries again. */
+  /** One round, or the one that is running; never throws, the next one tries again. */
   sweep(): Promise<void> {
-    this.#running = this.#running
-      .then(() => this.#round())
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'could not sweep, trying again later'));
-    return this.#running;
+    this.#round ??= this.#sweep().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
   }
 
-  async #round(): Promise<void> {
-    const now = this.clock.now();
-    for (const userId of await this.accounts.expired(new Date(now), ACCOUNTS_PER_ROUND))
-      await this.service.remove(userId);
-    for (const [table, column] of OLD_ROWS) await this.#removeOld(table, column, new Date(now));
-    await this.#removeOld('retrieval_attempts', 'since', new Date(now - RETRIEVAL_WINDOW_MS));
+  async #sweep(): Promise<void> {
+    await this.#tried('old rows', () => this.#removeOldRows());
+    await this.#tried('counts', () => this.#count());
+    await this.#tried('accounts', () => this.#endAccounts());
   }
 
-  async #removeOld(table: string, column: string, before: Date): Promise<void> {
-    const chosen = `select ctid from ${table} where ${column} <= $1 limit ${CHUNK} for update skip locked`;
-    await this.pool.query(`delete from ${table} where ctid in (${chosen})`, [before]);
+  async #tried(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.parts.logger.warn({ err: error, what }, 'could not sweep, trying again later');
+    }
+  }
+
+  async #endAccounts(): Promise<void> {
+    const { accounts, service, clock, logger } = this.parts;
+    const over = await accounts.expired(new Date(clock.now()), this.#after, ACCOUNTS_PER_ROUND);
+    this.#after = over.length < ACCOUNTS_PER_ROUND ? '' : (over.at(-1) ?? '');
+    for (const userId of over) {
+      if (this.#stopping) return;
+      try {
+        await service.remove(userId);
+      } catch (error) {
+        // Nobody can be forgotten while the channel service is away.
+        if (error instanceof DcpError && error.code === 'MAINTENANCE_MODE') throw error;
+        logger.warn({ err: error }, 'an account could not end, trying again later');
+      }
+    }
+  }
+
+  async #removeOldRows(): Promise<void> {
+    const { pool, clock } = this.parts;
+    for (const [table, column, afterMs] of OLD_ROWS) {
+      const chosen = `select ctid from ${table} where ${column} <= $1 limit ${CHUNK} for update skip locked`;
+      await pool.query(`delete from ${table} where ctid in (${chosen})`, [new Date(clock.now() - afterMs)]);
+    }
+  }
+
+  async #count(): Promise<void> {
+    const { pool, clock, metrics } = this.parts;
+    const { rows } = await pool.query<{ accounts: number; sessions: number }>(COUNTS, [new Date(clock.now())]);
+    metrics.accounts.set(rows[0]?.accounts ?? 0);
+    metrics.sessions.set(rows[0]?.sessions ?? 0);
   }
 }

@@ -50,6 +50,12 @@ describe('the configuration', () => {
     expect(faultsOf({ DCP_CHALLENGE_LIFETIME_MS: '300001' })).toContain('DCP_CHALLENGE_LIFETIME_MS');
   });
 
+  it('[DCP-5.2-09] lists the features that it is told of, and nothing else', () => {
+    expect(read().features).toEqual([]);
+    expect(read({ DCP_FEATURES: 'media, voice' }).features).toEqual(['media', 'voice']);
+    expect(faultsOf({ DCP_FEATURES: 'Media!' })).toContain('DCP_FEATURES');
+  });
+
   it('makes the node id from the public key', () => {
     expect(defaultNodeId(new Uint8Array(32).fill(1))).toMatch(/^[a-z2-7]{8}$/);
     expect(defaultNodeId(new Uint8Array(32).fill(1))).toBe(defaultNodeId(new Uint8Array(32).fill(1)));

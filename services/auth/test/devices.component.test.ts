@@ -163,6 +163,22 @@ describe.each(BOTH_BUSES)('the device log over the %s bus', (kind) => {
     expect(refusal.code).toBe('MESSAGE_TOO_LARGE');
   });
 
+  it('ends a log that grows for ever, but not the revoking of devices', async () => {
+    const phone = newDevice();
+    const first = addition(alice, undefined, phone);
+    await append(first);
+    await world.admin.query(
+      `insert into auth.device_log (user_id, seq, device, action, entry, hash)
+       select $1, n, 'dev_' || n, 'revoke', $2, $3 from generate_series(2, 500) n`,
+      [alice.userId, JSON.stringify({ ...first, seq: 500 }), hashOf({ ...first, seq: 500 })],
+    );
+    const head = { ...first, seq: 500 };
+    const refusal = await refusalOf(append(addition(alice, head, newDevice())));
+    expect(refusal).toMatchObject({ code: 'INSUFFICIENT_PERMISSIONS', details: { reason: 'device_log_full' } });
+    await append(revocation(alice, head, phone.id));
+    expect(await log()).toHaveLength(501);
+  });
+
   it('shows no log of a user who does not exist', async () => {
     const user_id = `${world.nodeId}.nobody`;
     expect((await refusalOf(world.bus.request(AUTH.devices, { user_id }))).code).toBe('USER_NOT_FOUND');

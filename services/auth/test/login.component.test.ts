@@ -145,6 +145,13 @@ describe.each(BOTH_BUSES)('logging in over the %s bus', (kind) => {
     expect(claimsOf(await prove(world, proof)).key).toBe(alice.key.publicKey);
   });
 
+  it('makes no challenge for an endpoint that none can be', async () => {
+    for (const endpoint of ['', 'https://chat.example.com', 'wss://a b', `wss://${'x'.repeat(301)}`]) {
+      const request = world.bus.request(AUTH.challenge, { ...ORIGIN, endpoint, user_id: alice.userId });
+      expect(await refusalOf(request)).toMatchObject({ code: 'INVALID_MESSAGE_FORMAT', details: { path: 'endpoint' } });
+    }
+  });
+
   it('gives unknown users a challenge of the same length as known ones', async () => {
     const unknown = person(world, { name: alice.userId.slice(9).replace(/.$/, 'x') });
     const [known, nobody] = [await challengeFor(alice.userId), await challengeFor(unknown.userId)];

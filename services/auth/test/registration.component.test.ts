@@ -1,13 +1,11 @@
 import { AUTH, type RegisterRequest } from '@dcp/contracts';
-import { sha256, toUtf8 } from '@dcp/crypto';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { leadingZeroBits } from '../src/accounts/proof-of-work.js';
-import { claimsOf, type File, login, person, register, resident, sessionOf } from './support/person.js';
+import { claimsOf, login, person, register, resident, sessionOf } from './support/person.js';
+import { literalFile, literalIdentity, without } from './support/literal-file.js';
 import { refusalOf } from './support/refusal.js';
+import { unworked, WORK_BITS, workFor } from './support/work.js';
 import { BOTH_BUSES, World } from './support/world.js';
-
-const BITS = 16;
 
 describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
   let world: World;
@@ -159,7 +157,11 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
   it.each(['open', 'approval', 'closed'])(
     'a node on a network that is %s can get an owner too',
     async (registration) => {
-      const env = { DCP_BOUND_TO: 'network', DCP_REGISTRATION: registration, DCP_PROOF_OF_WORK_BITS: String(BITS) };
+      const env = {
+        DCP_BOUND_TO: 'network',
+        DCP_REGISTRATION: registration,
+        DCP_PROOF_OF_WORK_BITS: String(WORK_BITS),
+      };
       const [replica] = await both(env);
       const invite = await replica?.auth.ownerInvite();
       expect(invite).toBeDefined();
@@ -196,7 +198,7 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
   });
 
   it('asks for work where it is told to, and takes each solution once', async () => {
-    await both({ DCP_REGISTRATION: 'open', DCP_BOUND_TO: 'network', DCP_PROOF_OF_WORK_BITS: String(BITS) });
+    await both({ DCP_REGISTRATION: 'open', DCP_BOUND_TO: 'network', DCP_PROOF_OF_WORK_BITS: String(WORK_BITS) });
     const [alice, bob] = [person(world), person(world)];
     const withWork = (proof_of_work: RegisterRequest['proof_of_work'], who = alice) =>
       register(world, who, { proof_of_work });
@@ -234,60 +236,3 @@ describe.each(BOTH_BUSES)('registering over the %s bus', (kind) => {
     });
   });
 });
-
-function literalIdentity(): object {
-  return {
-    display_name: 'Alice River',
-    avatar: 'data:image/png;base64,iVBORw0KGgoAAAANSU...',
-    bio: 'Software developer and coffee enthusiast',
-    pronouns: 'she/her',
-    metadata: { timezone: 'UTC-8', languages: ['en', 'es'] },
-  };
-}
-
-function literalFile(world: World): object {
-  return {
-    preferences: {
-      theme: 'dark',
-      notifications: { enabled: true, sound: 'subtle', mobile_push: true },
-      privacy: { show_online_status: true, allow_direct_messages: true, message_retention: '90d' },
-      blocked_users: [],
-      aliases: {
-        users: { bob: 'b8x1n5p4.bob-smith-2x1m' },
-        channels: { general: '#general', dev: '#development/general' },
-      },
-    },
-    home_node: {
-      id: world.nodeId,
-      endpoint: 'wss://chat.example.com',
-      name: 'Example Community Node',
-      joined: '2025-09-06T10:30:00Z',
-    },
-    account_type: 'standard',
-    encrypted_data: 'base64-encoded-encrypted-blob',
-  };
-}
-
-/** The file without one member; signed again where the identity changed. */
-function without(file: File, path: string): File {
-  const [outer = '', inner] = path.split('.');
-  if (inner === undefined) return Object.fromEntries(Object.entries(file).filter(([name]) => name !== outer)) as File;
-  const section = Object.entries(file[outer] as object).filter(([name]) => name !== inner);
-  return { ...file, [outer]: Object.fromEntries(section) };
-}
-
-async function workFor(world: World, userId: string): Promise<{ salt: string; nonce: string }> {
-  const { bits, salt } = (await world.bus.request(AUTH.node, {})).policy.proof_of_work;
-  expect(bits).toBe(BITS);
-  for (let nonce = 0; ; nonce++) if (bitsOf(salt, userId, nonce) >= bits) return { salt, nonce: String(nonce) };
-}
-
-/** A nonce of a fresh salt that is no solution. */
-async function unworked(world: World, userId: string): Promise<{ salt: string; nonce: string }> {
-  const { salt } = (await world.bus.request(AUTH.node, {})).policy.proof_of_work;
-  for (let nonce = 0; ; nonce++) if (bitsOf(salt, userId, nonce) < BITS) return { salt, nonce: String(nonce) };
-}
-
-function bitsOf(salt: string, userId: string, nonce: number): number {
-  return leadingZeroBits(sha256(toUtf8(`${salt}:${userId}:${nonce}`)));
-}

@@ -54,7 +54,12 @@ describe.each(BOTH_BUSES)('start, stop and the node’s own word over the %s bus
     const { document, info, policy } = answers[0] as (typeof answers)[0];
     expect(info).toEqual({ id: world.nodeId, name: 'Example Community Node', version: '1.0.0', features: [] });
     expect(policy).toMatchObject({ registration: 'open', proof_of_work: { bits: 0 } });
-    expect(document).toMatchObject({ ...info, endpoints: ['wss://chat.example.com'], registration: 'open' });
+    expect(document).toMatchObject({
+      ...info,
+      endpoints: ['wss://chat.example.com'],
+      registration: 'open',
+      binding: 'none',
+    });
     const [key = ''] = document['keys'] as string[];
     const { signature, ...signed } = document;
     expect(verifySigned(parseKey(key).bytes, signingInput('NODE', signed), String(signature))).toBe(true);

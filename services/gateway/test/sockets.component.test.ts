@@ -48,13 +48,19 @@ describe.each(BUS_KINDS)('a gateway on the %s bus', (kind) => {
     const socket = await TestSocket.open(url());
     open.push(socket);
     expect((await socket.command('join_channel', { channel: '#general' })).error.code).toBe('INVALID_CREDENTIALS');
-    socket.send({ type: 'auth_challenge_request', user_id: alice.userId });
+    socket.send({
+      type: 'auth_challenge_request',
+      user_id: alice.userId,
+      client_info: { name: 'Reference Client', version: '1.0.0', capabilities: ['media'] },
+    });
     const { challenge } = (await socket.find(({ type }) => type === 'auth_challenge')) as unknown as {
       challenge: string;
     };
     socket.send({ type: 'auth_proof', ...proofOf(alice, challenge) });
     const success = (await socket.find(({ type }) => type === 'auth_success')) as unknown as { node_info: object };
     expect(success.node_info).toMatchObject({ id: alice.nodeId, features: [] });
+    const { body } = await call(url(), '/api/v1/auth/sessions', { token: tokens.alice });
+    expect(JSON.stringify(body)).toContain('"Reference Client"');
     expect((await socket.command('join_channel', { channel: '#general' })).event).toBe('ack');
   });
 

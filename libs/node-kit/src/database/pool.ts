@@ -30,7 +30,10 @@ const LONGEST_WAIT_MS = 2_000;
 export async function createPool(options: PoolOptions): Promise<Pool> {
   const pool = new Pool(poolSettings(options));
   // Idle connections that break are replaced by the pool; without a listener the process would end.
-  pool.on('error', (error) => options.logger.warn({ err: error }, 'lost a database connection'));
+  pool.on('error', (error) => {
+    // A pool that is being closed loses its connections because it wants to.
+    if (!pool.ending) options.logger.warn({ err: error }, 'lost a database connection');
+  });
   try {
     await firstConnection(pool, options);
     return pool;

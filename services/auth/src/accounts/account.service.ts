@@ -4,10 +4,11 @@ import { DcpError } from '@dcp/protocol';
 import type { NodeKey } from '../node/node-key.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Account, AccountStore } from './account.store.js';
-import { checkIdentity, parseRetrievalHash } from './identity-check.js';
+import { type CheckedIdentity, checkIdentity, parseRetrievalHash, unknownMembers } from './identity-check.js';
+import { sealedSecrets } from './sealed-secrets.js';
 
-/** Wiping what a user wrote may take a while. */
-const FORGET_TIMEOUT_MS = 60_000;
+/** Wiping what a user wrote may take a while; less than a gateway waits for a removal, and a stop for the sweeper. */
+const FORGET_TIMEOUT_MS = 20_000;
 
 /** Accounts as others see them, and as their owners change and end them. */
 export class AccountService {
@@ -46,19 +47,15 @@ export class AccountService {
   ): Promise<{ user_id: string }> {
     const { file, publicKey } = checkIdentity(value, this.key.nodeId);
     const known = await this.#existing(session.user_id);
-    if (file.identity.full_id !== known.userId)
-      throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'foreign_identity' });
-    if (publicKey !== known.publicKey || file.identity.created !== known.identity.created) {
-      throw new DcpError('CONFLICT', { reason: 'public_key and created cannot change', path: 'identity' });
-    }
+    checkUnchanged({ file, publicKey }, known);
     const changed: Account = {
       ...known,
       identity: file.identity,
       identitySignature: file.signature,
       homeNode: file.home_node,
       preferences: file.preferences ?? {},
-      encryptedData: file.encrypted_data ?? known.encryptedData,
-      retrievalHash: parseRetrievalHash(retrievalHash) ?? known.retrievalHash,
+      extra: unknownMembers(file),
+      ...sealedSecrets(file, parseRetrievalHash(retrievalHash), known),
     };
     await this.accounts.update(changed);
     this.bus.publish(AUTH.settingsChanged, settingsOf(changed));
@@ -69,7 +66,8 @@ export class AccountService {
   async remove(userId: string): Promise<{ user_id: string }> {
     await this.sessions.end(userId, undefined, 'removed');
     await this.bus.request(CHANNEL.forgetUser, { user_id: userId }, { timeoutMs: FORGET_TIMEOUT_MS });
-    await this.accounts.remove(userId);
+    // A login may have come in between.
+    this.sessions.tell(userId, await this.accounts.remove(userId), 'removed');
     return { user_id: userId };
   }
 
@@ -86,4 +84,19 @@ function settingsOf({ userId, preferences }: Account): AccountSettings {
     show_online_status: preferences.privacy?.show_online_status ?? true,
     blocked_users: preferences.blocked_users ?? [],
   };
+}
+
+/** A user id, its key, its birth and the kind of account are for ever. */
+function checkUnchanged({ file, publicKey }: CheckedIdentity, known: Account): void {
+  const changed =
+    file.identity.full_id !== known.userId
+      ? 'identity.full_id'
+      : publicKey !== known.publicKey
+        ? 'identity.public_key'
+        : file.identity.created !== known.identity.created
+          ? 'identity.created'
+          : (file.account_type ?? known.accountType) !== known.accountType
+            ? 'account_type'
+            : undefined;
+  if (changed !== undefined) throw new DcpError('CONFLICT', { reason: 'cannot_change', path: changed });
 }

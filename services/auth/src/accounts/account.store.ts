@@ -1,6 +1,7 @@
-import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
+import { type Clock, type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
 import type { IdentitySection, Preferences, RegisteredIdentity, AccountType } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
+import type { EndedSession, SessionStore } from '../sessions/session.store.js';
 
 export type AccountStatus = 'active' | 'pending' | 'suspended';
 
@@ -12,6 +13,8 @@ export interface Account {
   identitySignature: string;
   homeNode: RegisteredIdentity['home_node'];
   preferences: Preferences;
+  /** Members of the file that this version does not know; kept for its owner. */
+  extra: Record<string, unknown>;
   accountType: AccountType;
   status: AccountStatus;
   role: 'owner' | 'user';
@@ -23,8 +26,8 @@ export interface Account {
 
 const INSERT = `
   insert into accounts (user_id, username, public_key, identity, identity_signature, home_node, preferences, account_type, status,
-    role, encrypted_data, retrieval_hash, created_at, expires_at)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`;
+    role, encrypted_data, retrieval_hash, created_at, expires_at, extra)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing`;
 
 const SPEND_INVITE = `
   update invites set uses_left = uses_left - 1
@@ -38,6 +41,8 @@ export interface NewAccountRules {
   firstOwns: boolean;
   /** SHA-256 of the invite, hex; undefined: none is asked. */
   inviteHash: string | undefined;
+  /** Only the owner's invite opens a closed node. */
+  ownerOnly: boolean;
 }
 
 export type Insertion = 'inserted' | 'exists' | 'no_invite';
@@ -46,11 +51,24 @@ export class AccountStore {
   constructor(
     private readonly prisma: PrismaClient,
     private readonly pool: Pool,
+    private readonly sessions: SessionStore,
+    private readonly clock: Clock,
   ) {}
 
+  /** Undefined for a temporary account that is over, too: its rows follow soon (§4.3). */
   async find(userId: string): Promise<Account | undefined> {
     const row = await this.prisma.account.findUnique({ where: { userId } });
-    return row === null ? undefined : (row as unknown as Account);
+    if (row === null || (row.expiresAt !== null && row.expiresAt.getTime() <= this.clock.now())) return undefined;
+    return row as unknown as Account;
+  }
+
+  async hasOwner(): Promise<boolean> {
+    return (
+      (await this.prisma.account.findFirst({
+        where: { role: 'owner' },
+        select: { userId: true },
+      })) !== null
+    );
   }
 
   count(): Promise<number> {
@@ -71,6 +89,8 @@ export class AccountStore {
   insert(account: Account, rules: NewAccountRules): Promise<Insertion> {
     return withTransaction<Insertion>(this.pool, async (client) => {
       if (rules.firstOwns || rules.inviteHash !== undefined) account.role = await this.#role(client, account, rules);
+      // Nobody else could approve him.
+      if (account.role === 'owner') account.status = 'active';
       const { rowCount } = await client.query(INSERT, values(account));
       if (rowCount === 1) return 'inserted';
       // The invite is given back with the transaction.
@@ -85,7 +105,7 @@ export class AccountStore {
   async #role(
     client: PoolClient,
     { createdAt }: Account,
-    { firstOwns, inviteHash }: NewAccountRules,
+    { firstOwns, inviteHash, ownerOnly }: NewAccountRules,
   ): Promise<Account['role']> {
     await client.query(LOCK_FIRST);
     const { rows } = await client.query<{ taken: boolean }>(
@@ -94,16 +114,18 @@ export class AccountStore {
     const taken = rows[0]?.taken ?? true;
     if (inviteHash === undefined) return firstOwns && !taken ? 'owner' : 'user';
     const invite = await client.query<{ grants_owner: boolean }>(SPEND_INVITE, [inviteHash, createdAt]);
-    if (invite.rows[0] === undefined) throw new InviteMissing();
-    return invite.rows[0].grants_owner && !taken ? 'owner' : 'user';
+    const grantsOwner = invite.rows[0]?.grants_owner;
+    // An owner's invite makes the owner or nobody.
+    if (grantsOwner === undefined || (ownerOnly && !grantsOwner) || (grantsOwner && taken)) throw new InviteMissing();
+    return grantsOwner ? 'owner' : 'user';
   }
 
   async update(account: Account): Promise<void> {
-    const { userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash } = account;
+    const { userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash, extra } = account;
     await this.pool.query(
       `update accounts set identity = $2, identity_signature = $3, preferences = $4, home_node = $5, encrypted_data = $6,
-         retrieval_hash = $7 where user_id = $1`,
-      [userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash],
+         retrieval_hash = $7, extra = $8 where user_id = $1`,
+      [userId, identity, identitySignature, preferences, homeNode, encryptedData, retrievalHash, extra],
     );
   }
 
@@ -116,20 +138,25 @@ export class AccountStore {
     return count === 1;
   }
 
-  /** Everything of a user; his device log goes with the account. */
-  async remove(userId: string): Promise<void> {
-    await withTransaction(this.pool, async (client) => {
-      await client.query('delete from sessions where user_id = $1', [userId]);
+  /**
+   * Everything of a user; his device log goes with the account. Sessions that began meanwhile are returned: their end has to be told.
+   * Of all his sessions only the ids stay, for gateways that start later.
+   */
+  remove(userId: string): Promise<EndedSession[]> {
+    return withTransaction(this.pool, async (client) => {
+      await client.query('select 1 from accounts where user_id = $1 for update', [userId]);
+      const ended = await this.sessions.revokeNameless(client, userId, new Date(this.clock.now()));
       await client.query('delete from invites where created_by = $1', [userId]);
       await client.query('delete from accounts where user_id = $1', [userId]);
+      return ended;
     });
   }
 
-  /** Temporary accounts that are over. */
-  async expired(now: Date, limit: number): Promise<string[]> {
+  /** Temporary accounts that are over, by user id. */
+  async expired(now: Date, after: string, limit: number): Promise<string[]> {
     const { rows } = await this.pool.query<{ user_id: string }>(
-      'select user_id from accounts where expires_at <= $1 order by expires_at limit $2',
-      [now, limit],
+      'select user_id from accounts where expires_at <= $1 and user_id > $2 order by user_id limit $3',
+      [now, after, limit],
     );
     return rows.map((row) => row.user_id);
   }
@@ -157,5 +184,6 @@ function values(account: Account): unknown[] {
     account.retrievalHash,
     account.createdAt,
     account.expiresAt,
+    account.extra,
   ];
 }

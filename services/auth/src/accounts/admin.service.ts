@@ -27,7 +27,7 @@ export class AdminService {
     await this.accounts.setStatus(
       userId,
       suspended ? 'suspended' : 'active',
-      suspended ? ['active', 'suspended'] : ['suspended'],
+      suspended ? ['active', 'pending', 'suspended'] : ['suspended'],
     );
     if (suspended) await this.sessions.end(userId, undefined, 'suspended');
     return { user_id: userId, suspended };

@@ -10,11 +10,10 @@ export interface CheckedIdentity {
 /** §4.2: a file of this node whose signature verifies. Throws 2000 naming the member, 9002 for another version. */
 export function checkIdentity(value: Record<string, unknown>, nodeId: string): CheckedIdentity {
   const file = parseRegisteredIdentity(value);
-  const { identity, signature, encrypted_data } = file;
+  const { identity, signature } = file;
   if (identity.home_node_id !== nodeId) throw invalidFormat(`this node is ${nodeId}`, 'identity.home_node_id');
   const key = keyOf(identity.public_key);
   if (!verifySigned(key, signingInput('IDENTITY', identity), signature)) throw invalidFormat('signature', 'signature');
-  if (encrypted_data !== undefined && !isBase64(encrypted_data)) throw invalidFormat('not base64', 'encrypted_data');
   return { file, publicKey: formatKey('ed25519', key) };
 }
 
@@ -26,12 +25,19 @@ function keyOf(text: string): Uint8Array {
   }
 }
 
-function isBase64(text: string): boolean {
-  try {
-    return fromBase64(text).length > 0;
-  } catch {
-    return false;
-  }
+/** Members that this version does not know: kept, never an error. */
+export function unknownMembers(file: RegisteredIdentity): Record<string, unknown> {
+  const {
+    version: _version,
+    identity: _identity,
+    preferences: _preferences,
+    home_node: _homeNode,
+    account_type: _accountType,
+    encrypted_data: _encryptedData,
+    signature: _signature,
+    ...unknown
+  } = file;
+  return unknown;
 }
 
 /** The same 32 bytes, however they are written; false for anything that is no key. */

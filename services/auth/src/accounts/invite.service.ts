@@ -2,12 +2,13 @@ import type { InviteSummary } from '@dcp/contracts';
 import { randomBytes, toBase32 } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
 import type { PrismaClient } from '../database.js';
+import type { NodeKey } from '../node/node-key.js';
 import { hashInvite } from './registration.service.js';
 
 const DEFAULT_USES = 1;
 const DEFAULT_LIFETIME_S = 7 * 86_400;
-/** The owner's invite of a new node has time until somebody reads the log. */
-const OWNER_LIFETIME_S = 30 * 86_400;
+/** Until it is used: it stays as a mark that its code is spent. */
+const FOR_EVER = new Date('9999-12-31T00:00:00.000Z');
 const LISTED = 1_000;
 
 export interface NewInvite {
@@ -20,17 +21,34 @@ export interface NewInvite {
 export class InviteService {
   constructor(
     private readonly prisma: PrismaClient,
+    private readonly key: NodeKey,
     private readonly clock: Clock,
   ) {}
 
   create(createdBy: string, uses = DEFAULT_USES, seconds = DEFAULT_LIFETIME_S): Promise<NewInvite> {
-    return this.#create(createdBy, uses, seconds, false);
+    return this.#create(createdBy, uses, seconds);
   }
 
-  /** For the first account of a node that strangers can reach: it makes its bearer the owner. Earlier ones of this kind end. */
-  async createForOwner(): Promise<NewInvite> {
-    await this.prisma.invite.deleteMany({ where: { grantsOwner: true } });
-    return await this.#create('', 1, OWNER_LIFETIME_S, true);
+  /**
+   * For a node without an owner that strangers can reach: it makes its bearer the owner. Made from the node's key, so that all
+   * replicas print the same one, also after a restart; when one was used, the next one is another.
+   */
+  async forOwner(): Promise<string> {
+    const generation = await this.prisma.invite.count({
+      where: { grantsOwner: true, usesLeft: 0 },
+    });
+    const code = this.key.ownerInvite(generation);
+    const created = {
+      createdBy: '',
+      grantsOwner: true,
+      createdAt: new Date(this.clock.now()),
+      expiresAt: FOR_EVER,
+    };
+    await this.prisma.invite.createMany({
+      data: [{ codeHash: hashInvite(code), usesLeft: 1, ...created }],
+      skipDuplicates: true,
+    });
+    return code;
   }
 
   async list(): Promise<InviteSummary[]> {
@@ -48,12 +66,19 @@ export class InviteService {
     }));
   }
 
-  async #create(createdBy: string, usesLeft: number, seconds: number, grantsOwner: boolean): Promise<NewInvite> {
+  async #create(createdBy: string, usesLeft: number, seconds: number): Promise<NewInvite> {
     const now = this.clock.now();
     const code = toBase32(randomBytes(15));
     const expiresAt = new Date(now + seconds * 1000);
     await this.prisma.invite.create({
-      data: { codeHash: hashInvite(code), createdBy, grantsOwner, createdAt: new Date(now), expiresAt, usesLeft },
+      data: {
+        codeHash: hashInvite(code),
+        createdBy,
+        grantsOwner: false,
+        createdAt: new Date(now),
+        expiresAt,
+        usesLeft,
+      },
     });
     return { code, expires: expiresAt.toISOString(), uses_left: usesLeft };
   }

@@ -14,7 +14,13 @@ import type { AccountStore } from '../accounts/account.store.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { DeviceStore, LogHead } from './device.store.js';
 
-const PAGE = 500;
+/** A log grows no longer than this by new devices; revoking is always possible. One page holds it. */
+const MAX_ENTRIES = 500;
+const PAGE = MAX_ENTRIES + MAX_DEVICES;
+/** JCS bytes of one entry: all that the schema knows fits in, at its longest. */
+const MAX_ENTRY_BYTES = 4_096;
+/** A bus message holds less than 1 MiB; the rest of a longer log is read with `after`. */
+const PAGE_BYTES = 512 * 1024;
 
 /** A user's device log (profile §3): each entry signed by the identity key and naming the hash of the one before. */
 export class DeviceLogService {
@@ -26,7 +32,7 @@ export class DeviceLogService {
 
   async list(userId: string, after = 0): Promise<{ entries: DeviceEntry[] }> {
     if ((await this.accounts.find(userId)) === undefined) throw new DcpError('USER_NOT_FOUND');
-    return { entries: await this.devices.entries(userId, after, PAGE) };
+    return { entries: await this.devices.entries(userId, after, PAGE, PAGE_BYTES) };
   }
 
   /** 2007 with the head when the entry does not follow it. A revoked device's sessions end at once. */
@@ -36,7 +42,9 @@ export class DeviceLogService {
     const signingKey = entry.signing_key === undefined ? null : normalKey(entry.signing_key, 'ed25519', 'signing_key');
     if (entry.exchange_key !== undefined) normalKey(entry.exchange_key, 'x25519', 'exchange_key');
     const text = canonicalJson(entry);
-    const hash = formatHash(sha256(toUtf8(text)));
+    const bytes = toUtf8(text);
+    if (bytes.length > MAX_ENTRY_BYTES) throw new DcpError('MESSAGE_TOO_LARGE', { max: MAX_ENTRY_BYTES });
+    const hash = formatHash(sha256(bytes));
     const appended = await this.devices.append(session.user_id, signingKey, (head) => {
       checkLink(entry, head);
       checkDevice(entry, head);
@@ -67,6 +75,8 @@ function checkDevice({ action, device }: DeviceEntry, head: LogHead | undefined)
   if (action === 'revoke' && !live.includes(device)) throw invalidFormat('no such device', 'device');
   if (action === 'add' && head?.known.includes(device) === true)
     throw new DcpError('CONFLICT', { reason: 'device_id_used', path: 'device' });
+  if (action === 'add' && (head?.seq ?? 0) >= MAX_ENTRIES)
+    throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'device_log_full', max: MAX_ENTRIES });
   if (action === 'add' && live.length >= MAX_DEVICES)
     throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'too_many_devices', max: MAX_DEVICES });
 }

@@ -12,7 +12,11 @@ export interface LogHead {
 }
 
 /** Decides under the lock of the account's row; what it throws leaves the log as it was. */
-export type Decide = (head: LogHead | undefined) => { entry: DeviceEntry; text: string; hash: string };
+export type Decide = (head: LogHead | undefined) => {
+  entry: DeviceEntry;
+  text: string;
+  hash: string;
+};
 
 const LIVE_KEY = `
   select added.signing_key from device_log added
@@ -45,13 +49,16 @@ export class DeviceStore {
     return rows[0]?.signing_key;
   }
 
-  async entries(userId: string, after: number, limit: number): Promise<DeviceEntry[]> {
+  /** At most `limit` entries of at most `bytes` in all. */
+  async entries(userId: string, after: number, limit: number, bytes: number): Promise<DeviceEntry[]> {
     const rows = await this.prisma.deviceLogEntry.findMany({
       where: { userId, seq: { gt: after } },
       orderBy: { seq: 'asc' },
       take: limit,
     });
-    return rows.map(({ entry }) => JSON.parse(entry) as DeviceEntry);
+    let left = bytes;
+    const page = rows.filter(({ entry }) => (left -= Buffer.byteLength(entry)) >= 0);
+    return page.map(({ entry }) => JSON.parse(entry) as DeviceEntry);
   }
 
   /** One append of a user at a time. Undefined: there is no such account. */

@@ -7,6 +7,7 @@ import {
   type Secret,
   sha256,
   signDigest,
+  toBase32,
   toHex,
   toUtf8,
 } from '@dcp/crypto';
@@ -41,6 +42,11 @@ export class NodeKey {
     this.tokenKeyId = toHex(sha256(this.tokenPublicKey)).slice(0, 16);
     this.challengeSecret = hkdf(seed, toUtf8('DCP-CHALLENGE-SECRET-V1'));
     this.decoySecret = hkdf(seed, toUtf8('DCP-DECOY-SECRET-V1'));
+  }
+
+  /** The owner's invite: the same on every replica; `generation` counts those that were used. */
+  ownerInvite(generation: number): string {
+    return toBase32(hkdf(this.#seed, toUtf8(`DCP-OWNER-INVITE-V1\0${generation}`), 16));
   }
 
   sign(type: SignedType, object: object): string {

@@ -6,8 +6,6 @@ import type { ProofOfWork } from '../accounts/proof-of-work.js';
 import type { NodeKey } from './node-key.js';
 
 const VERSION = '1.0.0';
-/** What is really served beyond the core; nothing is listed before it works. */
-const FEATURES: readonly string[] = [];
 
 /** What a node says of itself (profile §2). */
 export class NodeService {
@@ -19,7 +17,7 @@ export class NodeService {
   ) {}
 
   info(): NodeInfo {
-    return { id: this.key.nodeId, name: this.config.nodeName, version: VERSION, features: [...FEATURES] };
+    return { id: this.key.nodeId, name: this.config.nodeName, version: VERSION, features: [...this.config.features] };
   }
 
   describe(): { document: Record<string, unknown>; info: NodeInfo; policy: NodePolicy } {
@@ -35,14 +33,17 @@ export class NodeService {
   /** `/.well-known/dcp/node.json`, signed (TYPE NODE). */
   #document(): Record<string, unknown> {
     const { publicUrl } = this.config;
-    const now = this.clock.now();
+    const sequence = Math.floor(this.clock.now() / 1000);
     const document = {
       ...this.info(),
       keys: [this.key.publicKey],
       endpoints: publicUrl === undefined ? [] : [publicUrl.replace(/^http/, 'ws').replace(/\/$/, '')],
+      // No other node can open a link to this one (profile §6).
+      binding: 'none',
       registration: registrationOf(this.config),
-      issued: new Date(now).toISOString(),
-      sequence: Math.floor(now / 1000),
+      // One content for one number, on every replica.
+      issued: new Date(sequence * 1000).toISOString(),
+      sequence,
     };
     return { ...document, signature: this.key.sign('NODE', document) };
   }

@@ -1,16 +1,8 @@
-import {
-  constantTimeEqual,
-  fromBase64,
-  hmacSha256,
-  type KdfParameters,
-  readKdfParameters,
-  sha256,
-  toBase64,
-  toUtf8,
-} from '@dcp/crypto';
+import { constantTimeEqual, fromBase64, hmacSha256, type KdfParameters, sha256, toBase64, toUtf8 } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
 import type { Account, AccountStore } from '../accounts/account.store.js';
+import { kdfParametersOf } from '../accounts/sealed-secrets.js';
 import type { NodeKey } from '../node/node-key.js';
 import type { RetrievalStore } from './retrieval.store.js';
 
@@ -31,7 +23,7 @@ export class RetrievalService {
 
   async parameters(userId: string): Promise<{ parameters: Record<string, unknown> }> {
     const account = await this.accounts.find(userId);
-    const own = account === undefined ? undefined : parametersOf(account);
+    const own = kdfParametersOf(account?.encryptedData ?? null);
     return { parameters: printed(own ?? this.#decoy(userId)) };
   }
 
@@ -61,14 +53,6 @@ export class RetrievalService {
   }
 }
 
-function parametersOf({ encryptedData }: Account): KdfParameters | undefined {
-  try {
-    return encryptedData === null ? undefined : readKdfParameters(fromBase64(encryptedData));
-  } catch {
-    return undefined;
-  }
-}
-
 function printed(parameters: KdfParameters): Record<string, unknown> {
   const salt = toBase64(parameters.salt);
   if (parameters.kdf === 'pbkdf2') return { kdf: 'pbkdf2', iterations: 100_000, salt };
@@ -85,6 +69,7 @@ function hashOf(key: string): Uint8Array {
 
 function fileOf(account: Account): Record<string, unknown> {
   return {
+    ...account.extra,
     version: '1.0',
     identity: account.identity,
     preferences: account.preferences,

@@ -1,24 +1,26 @@
 import type { AuthSuccess, ChallengeFrame, ChallengeRequest, ProofRequest } from '@dcp/contracts';
 import { formatKey, generateEd25519KeyPair, parseKey, parseSignature, sha256, verify } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
-import { DcpError } from '@dcp/protocol';
+import { DcpError, invalidFormat } from '@dcp/protocol';
 import type { Account, AccountStore } from '../accounts/account.store.js';
 import { isSameKey } from '../accounts/identity-check.js';
 import { makeChallenge, readChallenge, type ChallengeSubject } from '../challenges/challenge.js';
-import type { UsedStore } from '../challenges/used.store.js';
 import type { AuthConfig } from '../config.js';
 import type { DeviceStore } from '../devices/device.store.js';
 import type { AuthMetrics } from '../metrics.js';
 import type { NodeKey } from '../node/node-key.js';
 import type { BruteForceWatch } from './brute-force-watch.js';
 import type { SessionService } from './session.service.js';
+import type { Opening } from './session.store.js';
+
+/** What a client dialled, as the gateway saw it; a longer one would not fit into the frame. */
+const ENDPOINT = /^wss?:\/\/[\x21-\x7e]{1,300}$/;
 
 export interface LoginParts {
   config: Pick<AuthConfig, 'challengeLifetimeMs'>;
   key: NodeKey;
   accounts: AccountStore;
   devices: DeviceStore;
-  used: UsedStore;
   sessions: SessionService;
   clock: Clock;
   metrics: AuthMetrics;
@@ -34,6 +36,7 @@ export class LoginService {
 
   /** Asks nothing of the database: unknown, suspended and removed users get one as well. */
   challenge({ user_id, device = '', endpoint }: ChallengeRequest): ChallengeFrame {
+    if (!ENDPOINT.test(endpoint)) throw invalidFormat('endpoint', 'endpoint');
     const { key, clock, config, metrics } = this.parts;
     metrics.challenges.inc();
     const now = clock.now();
@@ -69,9 +72,7 @@ export class LoginService {
       this.parts.watch.failed(subject.userId, request.address);
       throw new DcpError('INVALID_CREDENTIALS');
     }
-    if (!(await this.parts.used.use(sha256(bytes), subject.expires))) throw refused('challenge_used');
-    checkStatus(account, this.parts.clock.now());
-    return await sessions.open({
+    const who = {
       userId: account.userId,
       device: subject.device === '' ? null : subject.device,
       key: registered,
@@ -79,7 +80,13 @@ export class LoginService {
       admin: account.role === 'owner',
       accountExpires: account.expiresAt,
       clientInfo: request.client_info,
+    };
+    const opening = await sessions.open(who, {
+      hash: sha256(bytes),
+      expires: new Date(subject.expires),
     });
+    if (typeof opening === 'string') throw notOpened(opening);
+    return opening;
   }
 
   #checkSubject({ nodeId, endpoint, expires }: ChallengeSubject, request: ProofRequest): void {
@@ -94,10 +101,17 @@ export class LoginService {
   }
 }
 
-function checkStatus({ status, expiresAt }: Account, now: number): void {
-  if (status === 'suspended') throw new DcpError('ACCOUNT_SUSPENDED');
-  if (status === 'pending') throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'approval_pending' });
-  if (expiresAt !== null && expiresAt.getTime() <= now) throw new DcpError('INVALID_CREDENTIALS');
+function notOpened(why: Exclude<Opening, 'opened'>): DcpError {
+  switch (why) {
+    case 'used':
+      return refused('challenge_used');
+    case 'suspended':
+      return new DcpError('ACCOUNT_SUSPENDED');
+    case 'pending':
+      return new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'approval_pending' });
+    case 'gone':
+      return new DcpError('INVALID_CREDENTIALS');
+  }
 }
 
 function verifyBytes(key: string, bytes: Uint8Array, signature: string): boolean {

@@ -12,10 +12,11 @@ import { DcpError, type AccountType, type ClientInfo } from '@dcp/protocol';
 import type { AuthConfig } from '../config.js';
 import type { NodeService } from '../node/node.service.js';
 import type { TokenSigner } from '../tokens/token-signer.js';
-import type { SessionStore, Which } from './session.store.js';
+import type { EndedSession, Opening, SessionStore, UsedUp, Which } from './session.store.js';
 
-const LISTED = 1_000;
-const MAX_REVOCATIONS = 500_000;
+/** One bus message must hold them, at the longest client_info that is kept. */
+const LISTED = 200;
+const REVOCATIONS_PER_PAGE = 5_000;
 
 /** Who proved himself, and with what. */
 export interface Proved {
@@ -44,7 +45,8 @@ export interface SessionParts {
 export class SessionService {
   constructor(private readonly parts: SessionParts) {}
 
-  async open(proved: Proved): Promise<AuthSuccess> {
+  /** The answer to a proof, or why there is none. */
+  async open(proved: Proved, challenge: UsedUp): Promise<AuthSuccess | Exclude<Opening, 'opened'>> {
     const { store, config, clock } = this.parts;
     const now = clock.now();
     const end = Math.min(now + config.sessionLifetimeMs, proved.accountExpires?.getTime() ?? Infinity);
@@ -55,12 +57,13 @@ export class SessionService {
       userId,
       device,
       key,
-      clientInfo: clientInfo ?? null,
+      clientInfo: clientInfo === undefined ? null : described(clientInfo),
       createdAt: at,
       refreshedAt: at,
       expiresAt: new Date(end),
     };
-    await store.insert(row);
+    const opening = await store.open(row, challenge);
+    if (opening !== 'opened') return opening;
     const { accountType: account_type, admin } = proved;
     return this.#success({ sub: userId, jti: row.id, device, key, account_type, admin }, now, end);
   }
@@ -85,7 +88,7 @@ export class SessionService {
     const { signer, node, nodeId, config } = this.parts;
     const iat = Math.floor(now / 1000);
     const exp = Math.floor(end / 1000);
-    const refresh_after = Math.min(exp, Math.ceil((now + config.refreshAfterMs) / 1000));
+    const refresh_after = Math.min(exp, Math.floor((now + config.refreshAfterMs) / 1000));
     return {
       type: 'auth_success',
       session_token: signer.sign({ iss: nodeId, iat, exp, refresh_after, ...who }),
@@ -98,7 +101,13 @@ export class SessionService {
   }
 
   async list(session: Session): Promise<{ sessions: SessionSummary[] }> {
-    const rows = await this.parts.store.live(session.user_id, this.#now(), LISTED);
+    const { user_id, session_id } = session;
+    const rows = await this.parts.store.live(user_id, this.#now(), LISTED);
+    if (!rows.some(({ id }) => id === session_id)) {
+      rows.push(
+        ...[await this.parts.store.liveOne(user_id, session_id, this.#now())].filter((row) => row !== undefined),
+      );
+    }
     const sessions = rows.map((row) => ({
       id: row.id,
       device: row.device,
@@ -106,7 +115,7 @@ export class SessionService {
       created: row.createdAt.toISOString(),
       last_refresh: row.refreshedAt.toISOString(),
       expires: row.expiresAt.toISOString(),
-      current: row.id === session.session_id,
+      current: row.id === session_id,
     }));
     return { sessions };
   }
@@ -120,7 +129,13 @@ export class SessionService {
   /** Ends sessions and tells every gateway, which closes their sockets. Returns how many. */
   async end(userId: string, which: Which | undefined, reason: SessionsRevoked['reason']): Promise<number> {
     const ended = await this.parts.store.revoke(userId, which ?? {}, this.#now());
-    if (ended.length === 0) return 0;
+    this.tell(userId, ended, reason);
+    return ended.length;
+  }
+
+  /** After the commit that ended them. */
+  tell(userId: string, ended: EndedSession[], reason: SessionsRevoked['reason']): void {
+    if (ended.length === 0) return;
     const expires = Math.max(...ended.map((row) => Math.ceil(row.expires_at.getTime() / 1000)));
     this.parts.bus.publish(AUTH.sessionsRevoked, {
       user_id: userId,
@@ -128,18 +143,27 @@ export class SessionService {
       expires,
       reason,
     });
-    return ended.length;
   }
 
   /** For gateways that start or come back. */
-  async revocations(): Promise<Revocations> {
-    const rows = await this.parts.store.revoked(this.#now(), MAX_REVOCATIONS);
-    return {
-      sessions: rows.map((row) => ({ session_id: row.id, expires: Math.ceil(row.expires_at.getTime() / 1000) })),
-    };
+  async revocations(after = ''): Promise<Revocations> {
+    const rows = await this.parts.store.revoked(this.#now(), after, REVOCATIONS_PER_PAGE);
+    const sessions = rows.map((row) => ({
+      session_id: row.id,
+      expires: Math.ceil(row.expires_at.getTime() / 1000),
+    }));
+    const last = sessions.at(-1);
+    return last === undefined || rows.length < REVOCATIONS_PER_PAGE
+      ? { sessions }
+      : { sessions, next: last.session_id };
   }
 
   #now(): Date {
     return new Date(this.parts.clock.now());
   }
+}
+
+/** What a client says of itself, without whatever else it sends along. */
+function described({ name, version, capabilities }: ClientInfo): ClientInfo {
+  return capabilities === undefined ? { name, version } : { name, version, capabilities };
 }

@@ -1,4 +1,4 @@
-import type { Pool } from '@dcp/node-kit';
+import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
 import type { ClientInfo } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
 
@@ -29,8 +29,30 @@ const REVOKE = `
   where user_id = $1 and ($2::text is null or id = $2) and ($3::text is null or device = $3) and revoked_at is null and expires_at > $4
   returning id, expires_at`;
 
-const REVOKED =
-  'select id, expires_at from sessions where revoked_at is not null and expires_at > $1 order by expires_at limit $2';
+const REVOKED = `
+  select id, expires_at from sessions where revoked_at is not null and expires_at > $1 and id > $2 order by id limit $3`;
+
+const USE_CHALLENGE = 'insert into used_challenges (hash, expires_at) values ($1, $2) on conflict do nothing';
+
+const LOCK_ACCOUNT = 'select 1 from accounts where user_id = $1 for share';
+
+/** The account as it is now, if the key is still one of it: the identity key, or that of a device that is not revoked. */
+const STILL = `
+  select a.status from accounts a
+  where a.user_id = $1 and (a.expires_at is null or a.expires_at > $4)
+    and (case when $2::text is null then a.public_key = $3 else exists (
+      select 1 from device_log added
+      where added.user_id = $1 and added.device = $2 and added.action = 'add' and added.signing_key = $3 and not exists (
+        select 1 from device_log gone where gone.user_id = $1 and gone.device = $2 and gone.action = 'revoke')) end)`;
+
+/** The challenge that a proof answers; good once. */
+export interface UsedUp {
+  hash: Uint8Array;
+  expires: Date;
+}
+
+/** Why no session was opened: the challenge was used, the account or its device is gone, or what the account's state is. */
+export type Opening = 'opened' | 'used' | 'gone' | 'suspended' | 'pending';
 
 export interface EndedSession {
   id: string;
@@ -49,7 +71,29 @@ export class SessionStore {
     private readonly pool: Pool,
   ) {}
 
-  async insert(row: Omit<SessionRow, 'revokedAt'>): Promise<void> {
+  /**
+   * Challenge and session in one transaction that holds the account's row: a suspension, a removal or a device's revocation comes
+   * either before, and is seen, or after, and ends this session. The state is read after the lock, in a statement of its own.
+   */
+  open(row: Omit<SessionRow, 'revokedAt'>, challenge: UsedUp): Promise<Opening> {
+    return withTransaction<Opening>(this.pool, async (client) => {
+      const { rowCount } = await client.query(USE_CHALLENGE, [challenge.hash, challenge.expires]);
+      if (rowCount === 0) return 'used';
+      await client.query(LOCK_ACCOUNT, [row.userId]);
+      const still = await client.query<{ status: Opening | 'active' }>(STILL, [
+        row.userId,
+        row.device,
+        row.key,
+        row.createdAt,
+      ]);
+      const status = still.rows[0]?.status ?? 'gone';
+      if (status !== 'active') return status;
+      await this.#insert(client, row);
+      return 'opened';
+    });
+  }
+
+  async #insert(client: PoolClient, row: Omit<SessionRow, 'revokedAt'>): Promise<void> {
     const values = [
       row.id,
       row.userId,
@@ -60,7 +104,7 @@ export class SessionStore {
       row.refreshedAt,
       row.expiresAt,
     ];
-    await this.pool.query({ name: 'insert_session', text: INSERT, values });
+    await client.query({ name: 'insert_session', text: INSERT, values });
   }
 
   /** What the account says now; undefined when session or account are over. */
@@ -75,8 +119,19 @@ export class SessionStore {
 
   async live(userId: string, now: Date, limit: number): Promise<SessionRow[]> {
     const where = { userId, revokedAt: null, expiresAt: { gt: now } };
-    const rows = await this.prisma.session.findMany({ where, orderBy: { createdAt: 'asc' }, take: limit });
-    return rows as unknown as SessionRow[];
+    const newest = await this.prisma.session.findMany({
+      where,
+      orderBy: { createdAt: 'desc' },
+      take: limit,
+    });
+    return newest.toReversed() as unknown as SessionRow[];
+  }
+
+  async liveOne(userId: string, id: string, now: Date): Promise<SessionRow | undefined> {
+    const row = await this.prisma.session.findFirst({
+      where: { userId, id, revokedAt: null, expiresAt: { gt: now } },
+    });
+    return (row ?? undefined) as SessionRow | undefined;
   }
 
   async revoke(userId: string, { id, device }: Which, now: Date): Promise<EndedSession[]> {
@@ -84,8 +139,18 @@ export class SessionStore {
     return rows;
   }
 
-  /** Revoked sessions whose tokens would still be good. */
-  async revoked(now: Date, limit: number): Promise<EndedSession[]> {
-    return (await this.pool.query<EndedSession>(REVOKED, [now, limit])).rows;
+  /** For an account that goes: its sessions end, and only their ids stay until their tokens are over. */
+  async revokeNameless(client: PoolClient, userId: string, now: Date): Promise<EndedSession[]> {
+    const { rows } = await client.query<EndedSession>(REVOKE, [userId, null, null, now]);
+    await client.query(
+      `update sessions set user_id = '', device = null, key = '', client_info = null where user_id = $1`,
+      [userId],
+    );
+    return rows;
+  }
+
+  /** Revoked sessions whose tokens would still be good, by id. */
+  async revoked(now: Date, after: string, limit: number): Promise<EndedSession[]> {
+    return (await this.pool.query<EndedSession>(REVOKED, [now, after, limit])).rows;
   }
 }

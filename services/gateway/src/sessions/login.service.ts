@@ -1,6 +1,6 @@
 import { AUTH, CHANNEL, type AuthSuccess, type MembershipChanged, type SessionsRevoked } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { authFrame, CLOSE, DcpError, parseWith, type AuthFrame } from '@dcp/protocol';
+import { authFrame, CLOSE, DcpError, parseWith, type AuthFrame, type ClientInfo } from '@dcp/protocol';
 import type { Logger } from '@dcp/node-kit';
 import { catchUp } from '../fanout/catch-up.js';
 import type { Hub } from '../fanout/hub.js';
@@ -36,9 +36,11 @@ export class LoginService {
     const origin = { address: connection.address, endpoint: connection.endpoint };
     if (parsed.type === 'auth_challenge_request') {
       const { user_id, device, client_info } = parsed;
+      connection.clientInfo = client_info;
       return sendEvent(connection, await this.bus.request(AUTH.challenge, { ...origin, user_id, device, client_info }));
     }
-    const success = await this.prove(origin, parsed);
+    const success = await this.prove(origin, parsed, connection.clientInfo);
+    connection.clientInfo = undefined;
     const verified = this.sessions.verify(success.session_token, false);
     // The answer comes first: events of the user's channels must not arrive before the login they belong to.
     sendEvent(connection, success);
@@ -48,11 +50,12 @@ export class LoginService {
   private prove(
     origin: { address: string; endpoint: string },
     frame: Exclude<AuthFrame, { type: 'auth_challenge_request' }>,
+    client_info: ClientInfo | undefined,
   ): Promise<AuthSuccess> {
     if (frame.type === 'auth_refresh')
       return this.bus.request(AUTH.refresh, { ...origin, session_token: frame.session_token });
     const { challenge, signature, public_key } = frame;
-    return this.bus.request(AUTH.proof, { ...origin, challenge, signature, public_key });
+    return this.bus.request(AUTH.proof, { ...origin, challenge, signature, public_key, client_info });
   }
 
   /** The socket belongs to the token's user from here. Rejects when the other services cannot be asked; the socket is useless then. */

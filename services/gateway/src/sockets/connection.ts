@@ -1,5 +1,5 @@
 import type { Session } from '@dcp/contracts';
-import { CLOSE } from '@dcp/protocol';
+import { CLOSE, type ClientInfo } from '@dcp/protocol';
 import type { Room } from '../fanout/room.js';
 import type { LocalUser } from '../users/local-user.js';
 
@@ -45,6 +45,8 @@ export class Connection {
   /** Set by a proof or a token; null: only auth frames are handled. */
   session: Session | null = null;
   user: LocalUser | null = null;
+  /** What the client said of itself with its challenge request; kept until the proof. */
+  clientInfo: ClientInfo | undefined = undefined;
   /** Seconds since the epoch, from the token: past the first only a refresh is served, past the second the socket closes. */
   refreshAfter = 0;
   expires = 0;

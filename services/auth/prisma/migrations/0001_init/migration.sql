@@ -6,6 +6,7 @@ create table accounts (
   identity_signature text not null,
   home_node jsonb not null,
   preferences jsonb not null,
+  extra jsonb not null,
   account_type text not null check (account_type in ('standard', 'minimal', 'temporary')),
   status text not null check (status in ('active', 'pending', 'suspended')),
   role text not null check (role in ('owner', 'user')),
@@ -46,7 +47,7 @@ create table sessions (
 
 create index sessions_user_id_idx on sessions (user_id);
 create index sessions_expires_at_idx on sessions (expires_at);
-create index sessions_revoked_idx on sessions (expires_at) where revoked_at is not null;
+create index sessions_revoked_idx on sessions (id) where revoked_at is not null;
 
 create table used_challenges (
   hash bytea primary key,
