@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MAX_STEPS = 8, MAX_PIDS = 128, MAX_WINDOW = 256, MAX_ROUNDS = 4, PREFIX_BYTES = 320, MAX_FRAME_BYTES = 70000 };
+enum { MAX_STEPS = 8, MAX_WINDOW = 256, MAX_ROUNDS = 4, PREFIX_BYTES = 320, MAX_FRAME_BYTES = 70000 };
 
 typedef enum { CONNECTING, HANDSHAKE, SCRIPT, READY, DEAD } State;
 
@@ -49,8 +49,6 @@ typedef struct {
   long receive;
   bool gated;
   int deadline_s;
-  int pids[MAX_PIDS];
-  int pid_count;
 } Options;
 
 typedef struct {
@@ -115,11 +113,9 @@ int fill_template(const char *template, long index, char *out);
 /* measure.c */
 double now(void);
 double own_cpu(void);
-void sample_cpu(double *out);
 void add_latency(double seconds);
 void clear_latencies(void);
 void print_latencies(void);
-void print_cpu(const double *before, const double *after);
 void make_room_for_latencies(long count);
 
 /* modes.c */

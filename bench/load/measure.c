@@ -3,10 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 static double *latencies;
 static long latency_count;
@@ -23,35 +21,6 @@ double own_cpu(void) {
   getrusage(RUSAGE_SELF, &usage);
   long micros = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
   return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)micros * 1e-6;
-}
-
-/* User and system time of a process in seconds (proc(5): fields 14 and 15); 0 when it is gone. */
-static double cpu_of(int pid) {
-  char name[64], text[1024];
-  snprintf(name, sizeof name, "/proc/%d/stat", pid);
-  FILE *file = fopen(name, "r");
-  if (file == NULL) return 0;
-  size_t length = fread(text, 1, sizeof text - 1, file);
-  fclose(file);
-  text[length] = 0;
-  char *rest = strrchr(text, ')');
-  long user = 0, system = 0;
-  if (rest != NULL) sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system);
-  return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
-/* One value for each -p, and our own behind them. */
-void sample_cpu(double *out) {
-  for (int i = 0; i < options.pid_count; i++) out[i] = cpu_of(options.pids[i]);
-  out[options.pid_count] = own_cpu();
-}
-
-void print_cpu(const double *before, const double *after) {
-  printf(",\"cpu\":{");
-  for (int i = 0; i < options.pid_count; i++) {
-    printf("%s\"%d\":%.3f", i == 0 ? "" : ",", options.pids[i], after[i] - before[i]);
-  }
-  printf("},\"clientCpu\":%.6f", after[options.pid_count] - before[options.pid_count]);
 }
 
 void make_room_for_latencies(long count) {

@@ -56,11 +56,6 @@ static void set_windows(const char *text) {
   }
 }
 
-static void add_pid(const char *text) {
-  if (options.pid_count == MAX_PIDS) fail("too many pids");
-  options.pids[options.pid_count++] = atoi(text);
-}
-
 static void set_option(int option, const char *value) {
   switch (option) {
   case 't': set_target(value); break;
@@ -84,14 +79,13 @@ static void set_option(int option, const char *value) {
   case 'R': options.receive = atol(value); break;
   case 'G': options.gated = true; break;
   case 'D': options.deadline_s = atoi(value); break;
-  case 'p': add_pid(value); break;
   default: exit(2);
   }
 }
 
 void read_options(int argc, char **argv) {
   int option;
-  while ((option = getopt(argc, argv, "t:w:n:S:C:s:x:M:T:L:a:f:k:e:K:u:W:g:R:GD:p:")) > 0) set_option(option, optarg);
+  while ((option = getopt(argc, argv, "t:w:n:S:C:s:x:M:T:L:a:f:k:e:K:u:W:g:R:GD:")) > 0) set_option(option, optarg);
   if (options.port == 0) fail("-t 127.0.0.1:port is required");
   if (options.sources < 1 || options.sources > 200) fail("-S 1…200");
   if (options.connections < 1 || options.connections > 19990) fail("-n 1…19990: one process may open 20,000 files");

@@ -14,6 +14,7 @@ const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, 
 server.on('upgrade', (request, socket, head) => {
   socket.setNoDelay(true);
   sockets.handleUpgrade(request, socket, head, (ws) => {
+    ws.raw = socket;
     ws.on('message', onMessage);
     ws.on('close', onClose);
   });
@@ -58,5 +59,5 @@ function flush(room) {
   const { pending } = room;
   room.pending = null;
   const chunk = pending.length === 1 ? pending[0] : Buffer.concat(pending);
-  for (const ws of room.members) ws._socket.write(chunk);
+  for (const ws of room.members) ws.raw.write(chunk);
 }

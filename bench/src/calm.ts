@@ -11,7 +11,7 @@ const LOOKS = 4;
 /** Waits until others leave the machine alone for two seconds, at most `BENCH_PATIENCE` seconds (default: not at all). */
 export async function waitForCalm(patience = Number(process.env['BENCH_PATIENCE'] ?? 0)): Promise<void> {
   const end = performance.now() + patience * 1000;
-  for (let calm = 0; calm < LOOKS && performance.now() < end; ) {
+  for (let calm = 0; calm < LOOKS && performance.now() < end;) {
     calm = (await foreignUse()) < CALM ? calm + 1 : 0;
   }
 }

@@ -31,8 +31,6 @@ export interface LoadOptions {
   gapUs?: number;
   receive?: number;
   inFlight?: number;
-  /** Processes whose CPU time is reported. */
-  pids?: readonly number[];
   deadlineSeconds?: number;
 }
 
@@ -40,14 +38,13 @@ export interface SetUp {
   ready: number;
   dead: number;
   seconds: number;
-  cpu: Record<string, number>;
-  clientCpu: number;
 }
 
-/** Latencies in microseconds, CPU in seconds by process id. */
+/** Latencies in microseconds, the load tool's own CPU in seconds. */
 export interface LoadResult extends Omit<SetUp, 'ready'> {
   messages: number;
   deliveries: number;
+  clientCpu: number;
   errors: number;
   p50: number;
   p90: number;
@@ -99,9 +96,14 @@ export class LoadRun {
     return setUp;
   }
 
-  /** Lets the next round go and resolves with what it measured. Rejects when a post was refused or a connection lost. */
-  async round(): Promise<LoadResult> {
+  /**
+   * Lets the next round go and resolves with what it measured; `onBegin` is called when the warm-up is over. Rejects when a post was refused
+   * or a connection lost.
+   */
+  async round(onBegin: () => void = () => undefined): Promise<LoadResult> {
     this.child.stdin?.write('\n');
+    await this.next();
+    onBegin();
     const result = await this.next<LoadResult>();
     if (result.errors > 0 || result.dead > 0) {
       throw new Error(`${result.errors} refusals, ${result.dead} connections lost:\n${this.complaints}`);
@@ -128,7 +130,7 @@ export class LoadRun {
 }
 
 function argumentsOf(options: LoadOptions): string[] {
-  const { messages, windows = messages.map(() => 1), steps, pids = [], url, path, delivery } = options;
+  const { messages, windows = messages.map(() => 1), steps, url, path, delivery } = options;
   const steppers = steps.flatMap((step) => ('send' in step ? ['-s', step.send] : ['-x', step.expect]));
   return [
     ...['-t', new URL(url).host, '-w', path, '-n', String(options.connections), '-M', options.mode, '-G', '-S', '8'],
@@ -144,7 +146,6 @@ function argumentsOf(options: LoadOptions): string[] {
     ...given('-C', options.inFlight),
     ...given('-D', options.deadlineSeconds),
     ...steppers,
-    ...pids.flatMap((pid) => ['-p', String(pid)]),
   ];
 }
 

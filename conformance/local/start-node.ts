@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { RunningNode } from '../stranger/node-under-test.js';
 import { until } from '../stranger/until.js';
 
@@ -55,7 +56,7 @@ export async function startNode(options: StartOptions): Promise<StartedNode> {
 /** A process of its own, because the node outlives the test file that started it. */
 function spawnKeeper(options: StartOptions): number {
   const log = openSync(join(options.folder, 'keeper.log'), 'w', 0o600);
-  const script = join(import.meta.dirname, 'keeper.mjs');
+  const script = fileURLToPath(new URL('./keeper.mjs', import.meta.url));
   const child = spawn(process.execPath, [script, JSON.stringify(options)], {
     detached: true,
     stdio: ['ignore', log, log],

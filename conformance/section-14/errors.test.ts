@@ -12,11 +12,16 @@ conformance('§14 errors', (node) => {
     const alice = await Actor.register(node);
     const socket = await alice.connect();
     const ids = new Set<string>();
-    const printed = memberPaths(example('14.1', 'error response format')).filter((path) => !path.startsWith('error.details.'));
+    const printed = memberPaths(example('14.1', 'error response format')).filter(
+      (path) => !path.startsWith('error.details.'),
+    );
     for (let i = 0; i < 20; i++) {
       const answer = await alice.rest.get('/channels/nope');
       for (const path of printed) expect(answer.body).toHaveProperty(path);
-      const errors = [expectRefused(answer, 'CHANNEL_NOT_FOUND'), await socket.refused('no', {}, 'INVALID_MESSAGE_FORMAT')];
+      const errors = [
+        expectRefused(answer, 'CHANNEL_NOT_FOUND'),
+        await socket.refused('no', {}, 'INVALID_MESSAGE_FORMAT'),
+      ];
       for (const { request_id, timestamp } of errors) {
         expect(Math.abs(Date.parse(timestamp) - Date.now())).toBeLessThan(10_000);
         ids.add(request_id);
@@ -46,7 +51,10 @@ conformance('§14 errors', (node) => {
       expectRefused(await alice.rest.get('/channels/nope'), 'CHANNEL_NOT_FOUND'),
       expectRefused(await alice.rest.get('/users/zzzzzzzz.nobody'), 'USER_NOT_FOUND'),
       expectRefused(await alice.rest.get(`/channels/${room.channel_id}/messages?before=msg_none`), 'MESSAGE_NOT_FOUND'),
-      expectRefused(await alice.rest.post('/channels', { channel: room.channel, encryption: 'node' }), 'CHANNEL_EXISTS'),
+      expectRefused(
+        await alice.rest.post('/channels', { channel: room.channel, encryption: 'node' }),
+        'CHANNEL_EXISTS',
+      ),
       expectRefused(await alice.rest.post('/channels', { channel: 'x', encryption: 'node' }), 'INVALID_CHANNEL_NAME'),
     ];
     expect(new Set(met.map(({ number }) => number)).size).toBe(met.length);
@@ -59,7 +67,12 @@ ownNode('§14 limits as they are by default', { limits: true }, (node) => {
     const room = await alice.createChannel();
     await bob.join(room);
     const [hers, his] = [await alice.connect(), await bob.connect()];
-    for (let i = 0; i < 1_000; i++) hers.send({ command: 'send_message', id: `b${i}`, data: { channel: room.channel, content: { text: 'x', format: 'plain' } } });
+    for (let i = 0; i < 1_000; i++)
+      hers.send({
+        command: 'send_message',
+        id: `b${i}`,
+        data: { channel: room.channel, content: { text: 'x', format: 'plain' } },
+      });
     await his.ack('send_message', bob.message(room));
     const answers = [];
     for (let i = 0; i < 1_000; i++) answers.push(await hers.answer(`b${i}`));
@@ -74,7 +87,10 @@ ownNode('§14 limits as they are by default', { limits: true }, (node) => {
     });
     expect(answer.status).toBe(200);
     const wait = Number(refused.at(-1)?.error?.details['retry_after']) * 1_000;
-    await until(async () => ((await hers.ask('send_message', alice.message(room))).event === 'ack' ? true : undefined), wait + 10_000);
+    await until(
+      async () => ((await hers.ask('send_message', alice.message(room))).event === 'ack' ? true : undefined),
+      wait + 10_000,
+    );
   });
 
   it('[DCP-14.2-12] over REST the answer is 429 and says Retry-After', async () => {
@@ -144,7 +160,10 @@ ownNode('§14 request ids', { env: { DCP_LOG_LEVEL: 'debug' }, output: true }, (
       expectRefused(await alice.rest.get('/channels/nope'), 'CHANNEL_NOT_FOUND').request_id,
       (await socket.refused('send_message', bad, 'INVALID_MESSAGE_FORMAT')).request_id,
     ];
-    await alice.rest.post(`/channels/${room.channel_id}/messages`, alice.message(room, { content: { text: secret, format: 'plain' } }));
+    await alice.rest.post(
+      `/channels/${room.channel_id}/messages`,
+      alice.message(room, { content: { text: secret, format: 'plain' } }),
+    );
     const log = await until(async () => {
       const text = await readFile(node.running.outputFile ?? '', 'utf8').catch(() => '');
       return ids.every((id) => text.includes(id)) ? text : undefined;

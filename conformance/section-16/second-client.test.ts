@@ -13,47 +13,58 @@ const FOLDER = join(import.meta.dirname, '..', 'clients');
 const GUARD_MS = 60_000;
 
 conformance('§16.2 a client of another code base', (node) => {
-  it('[DCP-1.1-03] [DCP-16.2-01] a client in Python and one in TypeScript read each other’s signed messages', async () => {
-    const alice = await Actor.register(node);
-    const socket = await alice.connect();
-    const { channel, channel_id } = await socket.ack('join_channel', { channel: '#general' });
-    const [theirs, hers] = [`hello from Python 🐍 ${randomName(8)}`, `hello from TypeScript ${randomName(8)}`];
-    const python = new PythonClient([node.url(), '--say', theirs, '--until', hers]);
-    const { message } = await socket.message(theirs);
-    const { body } = await alice.rest.get(`/users/${String(message['author'])}`);
-    const digest = objectDigest('MESSAGE', signedView(message));
-    expect(verifies(rawKey(String(body['public_key'])), digest, String(message['signature']))).toBe(true);
-    const history = await python.line('history');
-    expect(history['texts']).toContain(theirs);
-    const room = { channel, channel_id } as Room;
-    await socket.ack('send_message', alice.message(room, { content: { text: hers, format: 'plain' } }));
-    expect(await python.line('hear', (line) => line['text'] === hers)).toMatchObject({ author: alice.userId, verified: true });
-    expect(await python.ended()).toEqual({ code: 0, stderr: '' });
-  }, GUARD_MS);
+  it(
+    '[DCP-1.1-03] [DCP-16.2-01] a client in Python and one in TypeScript read each other’s signed messages',
+    async () => {
+      const alice = await Actor.register(node);
+      const socket = await alice.connect();
+      const { channel, channel_id } = await socket.ack('join_channel', { channel: '#general' });
+      const [theirs, hers] = [`hello from Python 🐍 ${randomName(8)}`, `hello from TypeScript ${randomName(8)}`];
+      const python = new PythonClient([node.url(), '--say', theirs, '--until', hers]);
+      const { message } = await socket.message(theirs);
+      const { body } = await alice.rest.get(`/users/${String(message['author'])}`);
+      const digest = objectDigest('MESSAGE', signedView(message));
+      expect(verifies(rawKey(String(body['public_key'])), digest, String(message['signature']))).toBe(true);
+      const history = await python.line('history');
+      expect(history['texts']).toContain(theirs);
+      const room = { channel, channel_id } as Room;
+      await socket.ack('send_message', alice.message(room, { content: { text: hers, format: 'plain' } }));
+      expect(await python.line('hear', (line) => line['text'] === hers)).toMatchObject({
+        author: alice.userId,
+        verified: true,
+      });
+      expect(await python.ended()).toEqual({ code: 0, stderr: '' });
+    },
+    GUARD_MS,
+  );
 });
 
-it('[DCP-4.4-01] the Python client’s Ed25519 is that of RFC 8032: same keys and signatures, foreign ones refused', async () => {
-  const keys = Array.from({ length: 4 }, () => new Key());
-  const message = Buffer.from('The quick brown fox');
-  const script = [
-    'import sys, ed25519',
-    'for line in sys.stdin:',
-    '    seed, message, other = (bytes.fromhex(part) for part in line.split())',
-    '    public, signature = ed25519.public_key(seed), ed25519.sign(seed, message)',
-    '    checks = [ed25519.verify(public, message, s) for s in (signature, other, other[:63], bytes(64))]',
-    '    print(public.hex(), signature.hex(), *checks)',
-  ].join('\n');
-  const lines = keys.map((key, i) => {
-    const other = (keys[i + 1] ?? new Key()).sign(message);
-    return `${key.seed.toString('hex')} ${message.toString('hex')} ${rawKey(other).toString('hex')}`;
-  });
-  const output = await runPython(['-c', script], lines.join('\n'));
-  const expected = keys.map((key) => {
-    const signature = rawKey(key.sign(message)).toString('hex');
-    return `${rawKey(key.publicKey).toString('hex')} ${signature} True False False False`;
-  });
-  expect(output.trim().split('\n')).toEqual(expected);
-}, GUARD_MS);
+it(
+  '[DCP-4.4-01] the Python client’s Ed25519 is that of RFC 8032: same keys and signatures, foreign ones refused',
+  async () => {
+    const keys = Array.from({ length: 4 }, () => new Key());
+    const message = Buffer.from('The quick brown fox');
+    const script = [
+      'import sys, ed25519',
+      'for line in sys.stdin:',
+      '    seed, message, other = (bytes.fromhex(part) for part in line.split())',
+      '    public, signature = ed25519.public_key(seed), ed25519.sign(seed, message)',
+      '    checks = [ed25519.verify(public, message, s) for s in (signature, other, other[:63], bytes(64))]',
+      '    print(public.hex(), signature.hex(), *checks)',
+    ].join('\n');
+    const lines = keys.map((key, i) => {
+      const other = (keys[i + 1] ?? new Key()).sign(message);
+      return `${key.seed.toString('hex')} ${message.toString('hex')} ${rawKey(other).toString('hex')}`;
+    });
+    const output = await runPython(['-c', script], lines.join('\n'));
+    const expected = keys.map((key) => {
+      const signature = rawKey(key.sign(message)).toString('hex');
+      return `${rawKey(key.publicKey).toString('hex')} ${signature} True False False False`;
+    });
+    expect(output.trim().split('\n')).toEqual(expected);
+  },
+  GUARD_MS,
+);
 
 async function runPython(args: string[], input: string): Promise<string> {
   const child = spawn('python3', args, { cwd: FOLDER, stdio: ['pipe', 'pipe', 'inherit'] });

@@ -37,7 +37,10 @@ conformance('§5 login', (node) => {
     const printed = example('5.2', 'step 1: challenge request');
     const answer = await socket.auth({ ...printed, user_id: alice.userId });
     for (const path of memberPaths(example('5.2', 'step 2: challenge response'))) expect(answer).toHaveProperty(path);
-    expect(answer).toMatchObject({ type: 'auth_challenge', challenge: expect.stringMatching(/^[A-Za-z0-9+/]+={0,2}$/) });
+    expect(answer).toMatchObject({
+      type: 'auth_challenge',
+      challenge: expect.stringMatching(/^[A-Za-z0-9+/]+={0,2}$/),
+    });
     // The printed user is nobody here: a challenge all the same, so that nobody learns who has an account.
     expect(await socket.auth(printed)).toMatchObject({ type: 'auth_challenge' });
   });
@@ -206,7 +209,8 @@ localConformance('§5 suspended accounts', (node) => {
     expect(await owner.rest.post(`/admin/users/${bob.userId}/suspend`)).toMatchObject({ status: 200 });
     expect(await socket.raw.closed).toMatchObject({ code: 4001 });
     expectRefused(await bob.rest.get('/accounts/me'), 'SESSION_EXPIRED');
-    const proof = () => bob.challenge().then((challenge) => new Rest(bob.url).post('/auth/proof', bob.proof(challenge)));
+    const proof = () =>
+      bob.challenge().then((challenge) => new Rest(bob.url).post('/auth/proof', bob.proof(challenge)));
     expectRefused(await proof(), 'ACCOUNT_SUSPENDED');
     bob.key = new Key();
     expectRefused(await proof(), 'INVALID_CREDENTIALS');
@@ -217,7 +221,11 @@ localConformance('§5 suspended accounts', (node) => {
 
   it('[DCP-14.2-04] only the owner administers: 1002 for everybody else', async () => {
     const [alice, owner] = [await Actor.register(node), await ownerOf(node)];
-    for (const path of [`/admin/users/${owner.userId}/suspend`, `/admin/users/${alice.userId}/approve`, '/admin/invites']) {
+    for (const path of [
+      `/admin/users/${owner.userId}/suspend`,
+      `/admin/users/${alice.userId}/approve`,
+      '/admin/invites',
+    ]) {
       expectRefused(await alice.rest.post(path, {}), 'INSUFFICIENT_PERMISSIONS');
     }
     for (const path of ['/admin/pending', '/admin/invites']) {

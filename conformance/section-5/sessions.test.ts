@@ -24,7 +24,9 @@ conformance('§5.3 sessions', (node) => {
     const { header, claims } = readJwt(alice.token);
     expect(header).toMatchObject({ alg: 'EdDSA', kid: expect.any(String) });
     expect(claims).toMatchObject({ sub: alice.userId, jti: expect.any(String) });
-    expect(await jwks(node)).toContainEqual(expect.objectContaining({ kty: 'OKP', crv: 'Ed25519', kid: header['kid'] }));
+    expect(await jwks(node)).toContainEqual(
+      expect.objectContaining({ kty: 'OKP', crv: 'Ed25519', kid: header['kid'] }),
+    );
     expect(jwtVerifies(alice.token, await jwks(node))).toBe(true);
   });
 

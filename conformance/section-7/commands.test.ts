@@ -29,7 +29,11 @@ conformance('§7.3 commands', (node) => {
     await subChannel(alice);
     const his = await bob.connect();
     const joined = await his.ack('join_channel', example('7.3', 'join channel')['data']);
-    expect(joined).toMatchObject({ channel: '#development/rust-help', channel_id: expect.stringMatching(/^ch_/), changed: true });
+    expect(joined).toMatchObject({
+      channel: '#development/rust-help',
+      channel_id: expect.stringMatching(/^ch_/),
+      changed: true,
+    });
     const again = await his.ack('join_channel', { channel: joined['channel_id'] });
     expect(again).toMatchObject({ changed: false, channel_id: joined['channel_id'] });
     const carol = await Actor.register(node);
@@ -50,7 +54,14 @@ conformance('§7.3 commands', (node) => {
     const alice = await Actor.register(node);
     const socket = await alice.connect();
     const nope = { channel: `#nope-${randomName(8)}` };
-    for (const command of ['join_channel', 'leave_channel', 'subscribe', 'unsubscribe', 'get_history', 'update_channel']) {
+    for (const command of [
+      'join_channel',
+      'leave_channel',
+      'subscribe',
+      'unsubscribe',
+      'get_history',
+      'update_channel',
+    ]) {
       await socket.refused(command, nope, 'CHANNEL_NOT_FOUND');
     }
     await socket.refused('typing', { ...nope, typing: true }, 'CHANNEL_NOT_FOUND');
@@ -61,7 +72,9 @@ conformance('§7.3 commands', (node) => {
 
   it('[DCP-7.3-03] update_status as printed', async () => {
     const socket = await (await Actor.register(node)).connect();
-    expect(await socket.ack('update_status', example('7.3', 'update status')['data'])).toMatchObject({ status: 'away' });
+    expect(await socket.ack('update_status', example('7.3', 'update status')['data'])).toMatchObject({
+      status: 'away',
+    });
   });
 
   it('[DCP-9.2-01] [DCP-6.4-05] a stranger to a channel reads, subscribes to and types nothing there: 1002', async () => {
@@ -200,8 +213,13 @@ function withMember(data: Dict, path: string, value: unknown): Dict {
 }
 
 function isFine(path: string, value: unknown): boolean {
-  const isEmptyMap = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
-  return (path === 'content.text' && value === '') || (path === 'channels' && isEmptyMap) || (path === 'typing' && value === true);
+  const isEmptyMap =
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+  return (
+    (path === 'content.text' && value === '') ||
+    (path === 'channels' && isEmptyMap) ||
+    (path === 'typing' && value === true)
+  );
 }
 
 function base32(n: number): string {

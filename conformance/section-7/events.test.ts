@@ -20,7 +20,8 @@ conformance('§7.2 events', (node) => {
     await hers.ack('send_message', message);
     for (const socket of [his, hers, laptop]) {
       const data = await socket.message(String(message['id']));
-      for (const path of memberPaths(example('7.2', 'message received')['data'] as Dict)) expect(data).toHaveProperty(path);
+      for (const path of memberPaths(example('7.2', 'message received')['data'] as Dict))
+        expect(data).toHaveProperty(path);
       expect(data).toMatchObject({ channel: room.channel, channel_id: room.channel_id, message: { ...message } });
     }
   });
@@ -72,7 +73,9 @@ conformance('§7.2 events', (node) => {
     const end = alice.message(room);
     await socket.ack('send_message', end);
     await his.message(String(end['id']));
-    expect(his.heard.filter(({ event, data }) => event === 'user_status' && data['user_id'] === alice.userId)).toEqual([]);
+    expect(his.heard.filter(({ event, data }) => event === 'user_status' && data['user_id'] === alice.userId)).toEqual(
+      [],
+    );
     const { body } = await bob.rest.get(`/users/${alice.userId}`);
     expect(body).not.toHaveProperty('status');
     expect(body).not.toHaveProperty('last_seen');
@@ -131,7 +134,7 @@ conformance('§7.2 events', (node) => {
     return [alice, await alice.createChannel()] as const;
   }
 
-  it('after a lost connection `resume` replays what was missed, once and in order, then goes on live', async () => {
+  it('[DCP-12.3-06] after a lost connection `resume` replays what was missed, once and in order, then goes on live', async () => {
     const { alice, bob, room, his } = await pair();
     const hers = await alice.connect();
     const before = await hers.ack('send_message', alice.message(room));
@@ -180,7 +183,9 @@ conformance('§7.2 events', (node) => {
     const last = alice.message(other);
     await hers.ack('send_message', last);
     await his.message(String(last['id']));
-    const heard = his.heard.filter(({ event }) => event === 'message').map(({ data }) => (data['message'] as Dict)['id']);
+    const heard = his.heard
+      .filter(({ event }) => event === 'message')
+      .map(({ data }) => (data['message'] as Dict)['id']);
     expect(heard).toEqual([wanted['id'], last['id']]);
   });
 });

@@ -58,7 +58,9 @@ conformance('§7.1 connection', (node) => {
       expect(status).toBe(401);
       expectErrorBody(error, 'INVALID_CREDENTIALS');
     }
-    const socket = await openSocket(node, alice.url, { path: `/ws/v1?token=${alice.token}&access_token=${alice.token}` });
+    const socket = await openSocket(node, alice.url, {
+      path: `/ws/v1?token=${alice.token}&access_token=${alice.token}`,
+    });
     await socket.refused('update_status', { status: 'online' }, 'INVALID_CREDENTIALS');
   });
 
@@ -156,7 +158,10 @@ conformance('§7 frames', (node) => {
     ];
     for (const frame of frames) {
       socket.send(frame);
-      const answer = await socket.next(({ event }) => event === 'error' || event === 'ack', `answer to ${frame.slice(0, 80)}`);
+      const answer = await socket.next(
+        ({ event }) => event === 'error' || event === 'ack',
+        `answer to ${frame.slice(0, 80)}`,
+      );
       expect({ frame: frame.slice(0, 80), code: answer.error?.code }).toMatchObject({ code: 'INVALID_MESSAGE_FORMAT' });
       expectErrorBody(answer.error, 'INVALID_MESSAGE_FORMAT');
     }
@@ -165,7 +170,14 @@ conformance('§7 frames', (node) => {
 
   it('unknown commands are refused with 2000, whatever they are called', async () => {
     const socket = await (await Actor.register(node)).connect();
-    for (const command of ['no_such_command', '__proto__', 'constructor', 'toString', 'SEND_MESSAGE', 'send_message ']) {
+    for (const command of [
+      'no_such_command',
+      '__proto__',
+      'constructor',
+      'toString',
+      'SEND_MESSAGE',
+      'send_message ',
+    ]) {
       await socket.refused(command, {}, 'INVALID_MESSAGE_FORMAT');
     }
   });
@@ -186,6 +198,17 @@ conformance('§7 frames', (node) => {
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
     // Each page shows everything that was posted before it on the same socket.
     for (let i = 9; i < 60; i += 10) expect(answers[i]?.data['last_seq']).toBe(answers[i - 1]?.data['seq']);
+  });
+
+  it('frames that come right behind the upgrade are all answered, in order, when the login is done', async () => {
+    const alice = await Actor.register(node);
+    const room = await alice.createChannel();
+    for (const early of ['not json', JSON.stringify({ command: 'get_history', data: { channel: room.channel } })]) {
+      const socket = await openSocket(node, alice.url, { headers: { Authorization: `Bearer ${alice.token}` } });
+      for (let i = 0; i < 300; i++) socket.send(early);
+      for (let i = 0; i < 300; i++) await socket.next(({ event }) => event === 'ack' || event === 'error', 'answer');
+      await socket.ack('send_message', alice.message(room));
+    }
   });
 
   it('a socket without a login is closed after its time', async () => {

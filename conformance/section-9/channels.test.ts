@@ -43,7 +43,20 @@ conformance('§9.1 channel names', (node) => {
   });
 
   it('[DCP-9.1-03] only a-z, 0-9, hyphen, underscore and slash', async () => {
-    await refusedNames(['#General', '#a b', '#ä', '#a.b', '#a#b', '#a@b', '#a:b', '#a\n', '#a%2fb', '#а', '#a\u200b', '#a\\b']);
+    await refusedNames([
+      '#General',
+      '#a b',
+      '#ä',
+      '#a.b',
+      '#a#b',
+      '#a@b',
+      '#a:b',
+      '#a\n',
+      '#a%2fb',
+      '#а',
+      '#a\u200b',
+      '#a\\b',
+    ]);
     await (await Actor.register(node)).createChannel(`#a-z_0-9-${randomName(8)}/_x/-y`);
   });
 
@@ -61,7 +74,10 @@ conformance('§9.1 channel names', (node) => {
     for (const reference of [encodeURIComponent(longest.channel), longest.channel.slice(1)]) {
       expect(await alice.rest.get(`/channels/${reference}/messages`)).toMatchObject({ status: 200 });
     }
-    expectRefused(await alice.rest.post('/channels', { channel: name(121), encryption: 'node' }), 'INVALID_MESSAGE_FORMAT');
+    expectRefused(
+      await alice.rest.post('/channels', { channel: name(121), encryption: 'node' }),
+      'INVALID_MESSAGE_FORMAT',
+    );
   });
 
   it('[DCP-9.1-06] the printed names can be made and used, over the socket and over REST', async () => {
@@ -83,7 +99,9 @@ conformance('§9.1 channel names', (node) => {
     await refusedNames(['#dm', '#dm/abcdefghijkl', '#sys', '#sys/x/y']);
     const channel = `#r-${randomName(8)}`;
     const racers = await Promise.all(Array.from({ length: 6 }, () => Actor.register(node)));
-    const answers = await Promise.all(racers.map(({ rest }) => rest.post('/channels', { channel, encryption: 'node' })));
+    const answers = await Promise.all(
+      racers.map(({ rest }) => rest.post('/channels', { channel, encryption: 'node' })),
+    );
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
     for (const answer of answers.filter(({ status }) => status !== 201)) expectRefused(answer, 'CHANNEL_EXISTS');
   });
@@ -137,7 +155,10 @@ conformance('§9.2 public channels', (node) => {
     const wish = { channel: genesis.name, encryption: 'node', genesis };
     const forged = { ...wish, signature: alice.key.signObject('IDENTITY', genesis) };
     expectRefused(await alice.rest.post('/channels', forged), 'INVALID_MESSAGE_FORMAT');
-    const room = await alice.createChannel(genesis.name, { ...wish, signature: alice.key.signObject('GENESIS', genesis) });
+    const room = await alice.createChannel(genesis.name, {
+      ...wish,
+      signature: alice.key.signObject('GENESIS', genesis),
+    });
     expect(room.channel_id).toBe(`ch_${base32(createHash('sha256').update(jcs(genesis)).digest())}`);
   });
 });

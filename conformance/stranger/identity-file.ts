@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { jcs, type Dict } from './json.js';
+import type { Dict } from './json.js';
 import { Key } from './keys.js';
 
 /** §4.1. */
@@ -58,9 +58,4 @@ export function newIdentityFile(home: Home, key: Key, wish: IdentityWish = {}): 
 /** Signs the identity section anew (§4.2: "Ed25519 signature of the identity section"). */
 export function signIdentity<T extends { identity: unknown; signature?: string }>(file: T, key: Key): T {
   return { ...file, signature: key.signObject('IDENTITY', file.identity as object) };
-}
-
-/** True when nothing of a file was changed on its way. */
-export function sameFile(one: unknown, other: unknown): boolean {
-  return jcs(one) === jcs(other);
 }

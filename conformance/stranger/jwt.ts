@@ -27,11 +27,19 @@ export function jwtVerifies(token: string, keys: { kid: string; x: string }[]): 
   const key = keys.find(({ kid }) => kid === readJwt(token).header['kid']);
   if (key === undefined) return false;
   const raw = Buffer.from(key.x, 'base64url');
-  return verifies(raw, Buffer.from(`${header}.${claims}`), Buffer.from(signature ?? '', 'base64url').toString('base64'));
+  return verifies(
+    raw,
+    Buffer.from(`${header}.${claims}`),
+    Buffer.from(signature ?? '', 'base64url').toString('base64'),
+  );
 }
 
 /** Tokens that must buy nothing ([DCP-16.4-01]): the textbook attacks on JWT. */
-export function forgedTokens(token: string, publicKey: { kid: string; x: string }, victim: string): Record<string, string> {
+export function forgedTokens(
+  token: string,
+  publicKey: { kid: string; x: string },
+  victim: string,
+): Record<string, string> {
   const { header, claims } = readJwt(token);
   const [head = '', body = '', signature = ''] = token.split('.');
   const raw = Buffer.from(publicKey.x, 'base64url');

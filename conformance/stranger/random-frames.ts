@@ -47,7 +47,19 @@ const HOSTILE = [
   '99999999999999999999',
 ] as const;
 
-const NAMES = ['channel', 'content', 'text', 'format', 'id', 'data', 'limit', 'typing', 'channels', '__proto__', 'x'] as const;
+const NAMES = [
+  'channel',
+  'content',
+  'text',
+  'format',
+  'id',
+  'data',
+  'limit',
+  'typing',
+  'channels',
+  '__proto__',
+  'x',
+] as const;
 
 /** A frame that may or may not be one: a damaged good one, random JSON, or noise. */
 export function randomFrame(random: Random, good: readonly [string, ...string[]]): string {

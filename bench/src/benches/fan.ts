@@ -32,15 +32,26 @@ export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promi
   const rows: string[][] = [];
   for (const room of rooms) {
     const contenders: Contender[] = [];
-    for (const node of nodes) contenders.push(await fanContender(node, await makeAccounts(node, room.members), folder, room));
+    for (const node of nodes)
+      contenders.push(await fanContender(node, await makeAccounts(node, room.members), folder, room));
     const aim = referenceRoom(`room-${room.members}`);
     contenders.push({ name: router.name, run: () => run(router, aim, room) });
     const outcomes = await alternate(contenders, rounds, describe);
     console.log(`room of ${room.members}: ${calmRuns(outcomes)}`);
     rows.push(...rowsOf(outcomes, room.members));
   }
-  console.log(`\nFan-out, medians of ${rounds} runs; goal: ≤ 9 µs a delivery in a room of 1,000, last of 10,000 within 250 ms`);
-  const head = ['room', 'pending', 'what', 'door CPU a delivery', 'node CPU', 'deliveries/s', 'last recipient p50 / p99'];
+  console.log(
+    `\nFan-out, medians of ${rounds} runs; goal: ≤ 9 µs a delivery in a room of 1,000, last of 10,000 within 250 ms`,
+  );
+  const head = [
+    'room',
+    'pending',
+    'what',
+    'door CPU a delivery',
+    'node CPU',
+    'deliveries/s',
+    'last recipient p50 / p99',
+  ];
   console.log(table([...head, 'door × ws'], rows));
 }
 
@@ -55,7 +66,10 @@ export async function fanContender(
   const senders = accounts.slice(0, 1).map((account) => ({ connection: 0, account, channel }));
   const posts = room.messages[0] + room.messages[1] + 2 * room.warmUp;
   const subject = productSubject(node);
-  return { name: subject.name, run: async () => run(subject, await productAim(folder, accounts, senders, posts), room) };
+  return {
+    name: subject.name,
+    run: async () => run(subject, await productAim(folder, accounts, senders, posts), room),
+  };
 }
 
 function run(subject: Subject, aim: Aim, { members, messages, warmUp }: RoomSize): Promise<Measured[]> {

@@ -40,7 +40,16 @@ export async function benchIdle(fleet: Fleet, sizes: IdleSizes): Promise<void> {
   if (sizes.gateways === 1) rows.push(await holdReference(fleet, sizes));
   const title = `${sizes.gateways} gateway(s) × ${sizes.connections} connections, each with ${sizes.received} messages received`;
   console.log(`\nIdle connections: ${title}; goal: ≥ 60,000 per GiB`);
-  const head = ['what', 'connections', 'up in', 'process a connection', 'kernel', 'per GiB', 'doors in all', 'whole node'];
+  const head = [
+    'what',
+    'connections',
+    'up in',
+    'process a connection',
+    'kernel',
+    'per GiB',
+    'doors in all',
+    'whole node',
+  ];
   console.log(table(head, rows.map(row)));
 }
 

@@ -24,9 +24,10 @@ export async function benchLat(fleet: Fleet, sizes: LatSizes): Promise<void> {
   const nodes = [await fleet.one(), await fleet.separate()];
   const products: Contender[] = [];
   for (const node of nodes) products.push(await product(node, folder, sizes));
-  const references = [await fleet.durable(), await fleet.router()].map(
-    (subject): Contender => ({ name: subject.name, run: () => run(subject, REFERENCE_PAIRS, sizes) }),
-  );
+  const references = [await fleet.durable(), await fleet.router()].map((subject): Contender => ({
+    name: subject.name,
+    run: () => run(subject, REFERENCE_PAIRS, sizes),
+  }));
   const outcomes = await alternate([...products, ...references], sizes.rounds, ({ p50, p99, max }) => {
     return `p50 ${figure(p50)} µs, p99 ${figure(p99)} µs, max ${figure(max)} µs`;
   });
@@ -50,7 +51,9 @@ function run(subject: Subject, aim: Aim, { messages, warmUp }: LatSizes) {
 }
 
 function print(outcomes: Outcome[], { rounds, messages }: LatSizes): void {
-  console.log(`\nRoute latency A → node → B, medians of ${rounds} runs of ${messages} messages (${calmRuns(outcomes)})`);
+  console.log(
+    `\nRoute latency A → node → B, medians of ${rounds} runs of ${messages} messages (${calmRuns(outcomes)})`,
+  );
   console.log('goal: p50 ≤ 2 ms, p99 ≤ 6 ms');
   const bare = outcomes.at(-1);
   const rows = outcomes.map((outcome) => [

@@ -32,6 +32,11 @@ async function print({ name, run }: Contender, printed: Record<string, string>):
   await work();
   for (const [part, all] of Object.entries(costs)) {
     console.log(`\n${name}: ${part}, own time`);
-    console.log(table(['%', 'where'], all.slice(0, TOP).map(({ where, percent }) => [percent.toFixed(1), where])));
+    console.log(
+      table(
+        ['%', 'where'],
+        all.slice(0, TOP).map(({ where, percent }) => [percent.toFixed(1), where]),
+      ),
+    );
   }
 }

@@ -27,8 +27,7 @@ const SPARE = 1.3;
 /** Every pair keeps `window` messages on their way through a node on this machine's processors, which the load tool shares. */
 export async function benchThroughput(fleet: Fleet, sizes: ThroughputSizes): Promise<void> {
   const folder = await fleet.folder();
-  const bench = (node: BenchNode, posts: Posts, note: string) =>
-    throughputContender(node, folder, sizes, posts, note);
+  const bench = (node: BenchNode, posts: Posts, note: string) => throughputContender(node, folder, sizes, posts, note);
   const separate = await fleet.separate();
   const durable = await fleet.durable();
   const contenders = [
@@ -77,8 +76,12 @@ function run(subject: Subject, aim: Aim, { pairs, window, messages, warmUp }: Th
 
 function print(outcomes: Outcome[], { rounds, messages, pairs, window }: ThroughputSizes): void {
   const shape = `${pairs} pairs with ${window} messages on their way each`;
-  console.log(`\nDurable throughput, ${shape}, medians of ${rounds} runs of ${messages} messages (${calmRuns(outcomes)})`);
-  console.log('goal: ≥ 6,000 msg/s signed, ≥ 10,000 without signatures; gateway ≤ 45 µs a message without the signature');
+  console.log(
+    `\nDurable throughput, ${shape}, medians of ${rounds} runs of ${messages} messages (${calmRuns(outcomes)})`,
+  );
+  console.log(
+    'goal: ≥ 6,000 msg/s signed, ≥ 10,000 without signatures; gateway ≤ 45 µs a message without the signature',
+  );
   const rows = outcomes.map((outcome) => [
     outcome.name,
     figure(medianOf(outcome, ({ messages: count, seconds }) => count / seconds)),

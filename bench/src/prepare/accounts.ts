@@ -1,4 +1,13 @@
-import { formatKey, generateEd25519KeyPair, type SecretBytes, signDigest, toUtf8, sign, hkdf, fromBase64 } from '@dcp/crypto';
+import {
+  formatKey,
+  generateEd25519KeyPair,
+  type SecretBytes,
+  signDigest,
+  toUtf8,
+  sign,
+  hkdf,
+  fromBase64,
+} from '@dcp/crypto';
 import { ed25519PublicKey, sha256, toHex } from '@dcp/crypto';
 import type { TokenClaims } from '@dcp/contracts';
 import { signingInput } from '@dcp/protocol';

@@ -35,10 +35,18 @@ export async function writeSignedFrames(file: string, senders: readonly Sender[]
 
 /** Posts as §7.3 prints them: the node completes and signs them itself. */
 export async function writePlainFrames(file: string, senders: readonly Sender[], each: number): Promise<void> {
-  await writeFrames(file, senders, each, ({ channel }) => ({ channel: channel.name, content: { text: TEXT, format: 'plain' } }));
+  await writeFrames(file, senders, each, ({ channel }) => ({
+    channel: channel.name,
+    content: { text: TEXT, format: 'plain' },
+  }));
 }
 
-async function writeFrames(file: string, senders: readonly Sender[], each: number, message: (sender: Sender) => object) {
+async function writeFrames(
+  file: string,
+  senders: readonly Sender[],
+  each: number,
+  message: (sender: Sender) => object,
+) {
   const lines: string[] = [];
   for (let i = 0; i < each; i++) {
     for (const sender of senders) {
