@@ -61,6 +61,7 @@ describe('a home node in one process', () => {
     const before = await get('/api/v1/node');
     node?.signal('SIGINT');
     expect(await node?.exited).toEqual({ code: 0, signal: null });
+    expect(node?.output()).toMatch(/stopping: .*\n {2}stopped\n$/);
     await start();
     expect((await get('/api/v1/node'))['node_info']).toEqual(before['node_info']);
   });
