@@ -25,6 +25,12 @@ export { type ErrorFrame, toFrame } from './errors/to-frame.js';
 export { type HttpFailure, toHttp } from './errors/to-http.js';
 export { createHealth, type Health, type HealthCheck, type HealthReport } from './health/health.js';
 export { type HealthServer, type HealthServerOptions, startHealthServer } from './health/health-server.js';
+export {
+  openServiceProcess,
+  type ProcessConfig,
+  type ProcessParts,
+  type ServiceProcess,
+} from './lifecycle/service-process.js';
 export { runService, type ServiceRun, type Stoppable } from './lifecycle/run-service.js';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logging/logger.js';
 export { newRequestId, randomId } from './logging/request-id.js';

@@ -9,6 +9,7 @@ const schema = z.object({
   natsUrl: z.string().meta({ example: 'nats://127.0.0.1:4222' }).describe('NATS servers, separated by commas'),
   natsUser: z.string().optional().describe('Bus user of this service'),
   natsPassword: z.string().optional().describe('Its password'),
+  busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
   nodeKey: z
     .string()
     .refine(isSeed, { error: 'not the base64 of 32 bytes' })
@@ -39,6 +40,7 @@ export const channelConfigTable: ConfigTable<typeof schema> = {
     natsUrl: 'NATS_URL',
     natsUser: 'NATS_USER',
     natsPassword: 'NATS_PASSWORD',
+    busPrefix: 'DCP_BUS_PREFIX',
     nodeKey: 'DCP_NODE_KEY',
     nodeId: 'DCP_NODE_ID',
     healthPort: 'DCP_HEALTH_PORT',
