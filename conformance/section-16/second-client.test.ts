@@ -67,7 +67,7 @@ it(
 );
 
 async function runPython(args: string[], input: string): Promise<string> {
-  const child = spawn('python3', args, { cwd: FOLDER, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('python3', ['-B', ...args], { cwd: FOLDER, stdio: ['pipe', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (data: Buffer) => (output += data.toString()));
   child.stdin.end(input);
@@ -84,7 +84,9 @@ class PythonClient {
   #closed = false;
 
   constructor(args: string[]) {
-    this.#child = spawn('python3', [join(FOLDER, 'dcp_client.py'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn('python3', ['-B', join(FOLDER, 'dcp_client.py'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stderr?.on('data', (data: Buffer) => (this.#stderr += data.toString()));
     createInterface({ input: this.#child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
       this.#lines.push(JSON.parse(line) as Dict);

@@ -62,6 +62,8 @@ const HTTP_OPTIONS = {
   bodyLimit: 256 * 1024,
   requestTimeout: 30_000,
   connectionTimeout: 0,
+  // Long names are refused by the rules of the protocol, with its error, not by the router.
+  routerOptions: { maxParamLength: 1_000 },
   http: { headersTimeout: 10_000 },
 };
 
