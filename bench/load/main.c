@@ -9,8 +9,8 @@
 
 /*
  * load -t 127.0.0.1:PORT -w PATH -n CONNECTIONS -M receive|lat|thr|fan …        (options: options.c)
- * Prints one JSON object when all connections are set up and one when the mode has run. With -G it waits before the
- * mode and before the end for a line on standard input, so that somebody else can measure meanwhile.
+ * Prints one JSON object when all connections are set up, one when the measured part of a round begins and one when it
+ * ends. With -G it waits before each round and before the end for a line on standard input.
  */
 
 static void raise_file_limit(void) {

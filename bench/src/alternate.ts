@@ -1,8 +1,6 @@
-import { CALM, waitForCalm } from './calm.js';
+import { CALM, patience, waitForCalm } from './calm.js';
 import type { Measured } from './measure.js';
 import { figure, median } from './stats.js';
-
-const MIN_CALM = 3;
 
 /** One of those that are measured in turn. */
 export interface Contender {
@@ -26,8 +24,7 @@ export async function alternate(
   const outcomes = contenders.map(({ name }): Outcome => ({ name, runs: [] }));
   for (let round = 1; round <= rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
-      await waitForCalm();
-      const measured = await contender.run();
+      const measured = await undisturbed(contender);
       outcomes[i]?.runs.push(measured);
       for (const one of measured) console.log(`${round} ${contender.name}: ${describe(one)}${noise(one)}`);
     }
@@ -35,15 +32,24 @@ export async function alternate(
   return outcomes;
 }
 
+/** With patience a disturbed run is repeated twice at most; the last one counts, whatever it was. */
+async function undisturbed({ run }: Contender): Promise<Measured[]> {
+  for (let repeats = patience() > 0 ? 2 : 0; ; repeats--) {
+    await waitForCalm();
+    const measured = await run();
+    if (repeats === 0 || measured.every(({ foreign }) => foreign <= CALM)) return measured;
+  }
+}
+
 function noise({ foreign }: Measured): string {
   return `; others used ${figure(foreign)} processors`;
 }
 
-/** The median of one figure of one load round, over the undisturbed runs; over all runs when fewer than three were undisturbed. */
+/** The median of one figure of one load round, over the undisturbed runs; over all when there is none. */
 export function medianOf(outcome: Outcome, pick: (measured: Measured) => number, at = 0): number {
   const measured = outcome.runs.flatMap((run) => (run[at] === undefined ? [] : [run[at]]));
   const calm = measured.filter(({ foreign }) => foreign <= CALM);
-  return median((calm.length >= MIN_CALM ? calm : measured).map(pick));
+  return median((calm.length > 0 ? calm : measured).map(pick));
 }
 
 /** How many runs were undisturbed, for the line above a table. */

@@ -8,9 +8,14 @@ export const CALM = 0.3;
 const LOOK_MS = 500;
 const LOOKS = 4;
 
-/** Waits until others leave the machine alone for two seconds, at most `BENCH_PATIENCE` seconds (default: not at all). */
-export async function waitForCalm(patience = Number(process.env['BENCH_PATIENCE'] ?? 0)): Promise<void> {
-  const end = performance.now() + patience * 1000;
+/** Seconds that a run may wait for a quiet machine; by default none. */
+export function patience(): number {
+  return Number(process.env['BENCH_PATIENCE'] ?? 0);
+}
+
+/** Waits, within our patience, until others leave the machine alone for two seconds. */
+export async function waitForCalm(): Promise<void> {
+  const end = performance.now() + patience() * 1000;
   for (let calm = 0; calm < LOOKS && performance.now() < end;) {
     calm = (await foreignUse()) < CALM ? calm + 1 : 0;
   }
