@@ -4,6 +4,7 @@ import { type Measured, measure } from '../measure.js';
 import type { BenchNode } from '../node-under-bench/bench-node.js';
 import { type BenchAccount, makeAccounts } from '../prepare/accounts.js';
 import { makeChannel } from '../prepare/channels.js';
+import { BODY_BYTES } from '../prepare/frames.js';
 import { productAim, productSubject } from '../product.js';
 import { referenceRoom } from '../reference.js';
 import { table } from '../report.js';
@@ -23,6 +24,8 @@ export interface FanSizes {
 }
 
 const WINDOWS = [1, 16];
+/** What the product delivers for a text of BODY_BYTES: the whole signed message, where it belongs and what the node adds. */
+const FRAME_BYTES = 1_000;
 
 /** One member of a room posts, every member has it when the next post goes (or the sixteenth after it). */
 export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promise<void> {
@@ -34,8 +37,10 @@ export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promi
     const contenders: Contender[] = [];
     for (const node of nodes)
       contenders.push(await fanContender(node, await makeAccounts(node, room.members), folder, room));
-    const aim = referenceRoom(`room-${room.members}`);
-    contenders.push({ name: router.name, run: () => run(router, aim, room) });
+    contenders.push(
+      { name: `${router.name}, frames of the product's length`, run: () => run(router, roomOf(room, FRAME_BYTES), room) },
+      { name: router.name, run: () => run(router, roomOf(room, BODY_BYTES), room) },
+    );
     const outcomes = await alternate(contenders, rounds, describe);
     console.log(`room of ${room.members}: ${calmRuns(outcomes)}`);
     rows.push(...rowsOf(outcomes, room.members));
@@ -70,6 +75,10 @@ export async function fanContender(
     name: subject.name,
     run: async () => run(subject, await productAim(folder, accounts, senders, posts), room),
   };
+}
+
+function roomOf({ members }: RoomSize, bodyBytes: number): Aim {
+  return { ...referenceRoom(`room-${members}-${bodyBytes}`), bodyBytes };
 }
 
 function run(subject: Subject, aim: Aim, { members, messages, warmUp }: RoomSize): Promise<Measured[]> {
