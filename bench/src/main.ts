@@ -25,9 +25,15 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
   lat: (fleet) => benchLat(fleet, { rounds: 3, messages: 3_000, warmUp: 500 }),
   throughput: (fleet) =>
     benchThroughput(fleet, { rounds: 3, pairs: 50, window: 8, messages: 30_000, warmUp: 6_000, all: true }),
-  fan: (fleet) => benchFan(fleet, { rounds: 3, rooms: ROOMS }),
+  fan: (fleet) => benchFan(fleet, { rounds: 3, rooms: roomsWanted() }),
   profile: (fleet) => benchProfile(fleet),
 };
+
+/** `fan 1000`: only that room. */
+function roomsWanted(): RoomSize[] {
+  const wanted = options.map(Number);
+  return wanted.length === 0 ? ROOMS : ROOMS.filter(({ members }) => wanted.includes(members));
+}
 
 const bench = BENCHES[name];
 if (bench === undefined) {

@@ -38,7 +38,10 @@ export async function benchFan(fleet: Fleet, { rounds, rooms }: FanSizes): Promi
     for (const node of nodes)
       contenders.push(await fanContender(node, await makeAccounts(node, room.members), folder, room));
     contenders.push(
-      { name: `${router.name}, frames of the product's length`, run: () => run(router, roomOf(room, FRAME_BYTES), room) },
+      {
+        name: `${router.name}, frames of the product's length`,
+        run: () => run(router, roomOf(room, FRAME_BYTES), room),
+      },
       { name: router.name, run: () => run(router, roomOf(room, BODY_BYTES), room) },
     );
     const outcomes = await alternate(contenders, rounds, describe);

@@ -6,16 +6,16 @@ import { benchThroughput } from './throughput.js';
 
 /** Small enough for a minute, large enough to see a figure that went wrong by half. */
 const MINUTE = {
-  lat: { rounds: 1, messages: 1_000, warmUp: 200 },
-  throughput: { rounds: 1, pairs: 50, window: 8, messages: 8_000, warmUp: 4_000, all: false },
+  lat: { rounds: 1, messages: 600, warmUp: 200 },
+  throughput: { rounds: 1, pairs: 50, window: 8, messages: 5_000, warmUp: 3_000, all: false },
   fan: {
     rounds: 1,
     rooms: [
-      { members: 100, messages: [500, 1_000], warmUp: 100 },
-      { members: 1_000, messages: [50, 200], warmUp: 20 },
+      { members: 100, messages: [300, 1_000], warmUp: 50 },
+      { members: 1_000, messages: [40, 160], warmUp: 10 },
     ],
   },
-  idle: { gateways: 1, connections: 2_000, received: 20 },
+  idle: { gateways: 1, connections: 1_000, received: 20 },
 } satisfies Sizes;
 
 /** Only shows that everything runs through. */

@@ -15,7 +15,7 @@ export interface BenchNode {
 }
 
 /** All process ids of a node. */
-export function pidsOf(node: Pick<BenchNode, 'processes'>): number[] {
+function pidsOf(node: Pick<BenchNode, 'processes'>): number[] {
   return Object.values(node.processes()).flat();
 }
 
