@@ -14,11 +14,6 @@ export interface BenchNode {
   printed(): Record<string, string>;
 }
 
-/** All process ids of a node. */
-function pidsOf(node: Pick<BenchNode, 'processes'>): number[] {
-  return Object.values(node.processes()).flat();
-}
-
 /** Limits are not what the benches measure. */
 export const NO_LIMITS: Record<string, string> = {
   DCP_RATE_LIMIT_FACTOR: '100000',
