@@ -4,9 +4,9 @@ import { eventually } from '@dcp/testkit';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { ROUTES } from '../src/rest/openapi-routes.js';
 import { call, login, makeAccount, signedMessage, type TestAccount } from './test-client.js';
-import { startTestNode, type TestNode } from './test-node.js';
+import { BUS_KINDS, startTestNode, type TestNode } from './test-node.js';
 
-describe('the REST API', () => {
+describe.each(BUS_KINDS)('the REST API on the %s bus', (kind) => {
   let node: TestNode;
   let url: string;
   let alice: TestAccount;
@@ -14,7 +14,7 @@ describe('the REST API', () => {
 
   beforeAll(async () => {
     await ready();
-    node = await startTestNode('in process', 1);
+    node = await startTestNode(kind, 1);
     url = node.urls[0] as string;
     await eventually(async () => expect((await call(url, '/api/v1/node')).status).toBe(200));
     alice = await makeAccount(url);

@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ready } from '@dcp/crypto';
 import { eventually } from '@dcp/testkit';
 import { call, login, makeAccount, signedMessage, TestSocket, type TestAccount } from './test-client.js';
-import { startTestNode, type TestNode } from './test-node.js';
+import { BUS_KINDS, startTestNode, type TestNode } from './test-node.js';
 
 const HOUR = 3_600_000;
 
-describe('sessions over time', () => {
+describe.each(BUS_KINDS)('sessions over time, on the %s bus', (kind) => {
   let node: TestNode;
   let url: string;
   let alice: TestAccount;
 
   beforeAll(async () => {
     await ready();
-    node = await startTestNode('in process', 1);
+    node = await startTestNode(kind, 1);
     url = node.urls[0] as string;
     await eventually(async () => expect((await call(url, '/api/v1/node')).status).toBe(200));
     alice = await makeAccount(url);
