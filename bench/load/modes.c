@@ -30,10 +30,12 @@ static double take_sent(Connection *connection) {
   return sent;
 }
 
-static void report(const char *mode, long posted, unsigned long long deliveries, double ended) {
+/* A round in which something did not arrive is not `complete`: its figures say nothing. */
+static void report(const char *mode, bool complete, long posted, unsigned long long deliveries, double ended) {
   double cpu = own_cpu() - cpu_before;
-  printf("{\"phase\":\"%s\",\"messages\":%ld,\"deliveries\":%llu,\"seconds\":%.6f,\"errors\":%ld,\"dead\":%ld", mode,
-         posted, deliveries, ended - began, counters.errors, counters.dead);
+  printf("{\"phase\":\"%s\",\"complete\":%s,\"messages\":%ld,\"deliveries\":%llu,\"seconds\":%.6f,\"errors\":%ld,"
+         "\"dead\":%ld",
+         mode, complete ? "true" : "false", posted, deliveries, ended - began, counters.errors, counters.dead);
   print_latencies();
   printf(",\"clientCpu\":%.6f}\n", cpu);
 }
@@ -50,7 +52,7 @@ static void run_receive(void) {
     if (counters.deliveries != seen) last = now();
     seen = counters.deliveries;
   }
-  report("receive", messages, counters.deliveries, now());
+  report("receive", counters.deliveries == wanted, messages, counters.deliveries, now());
 }
 
 static bool got_one;
@@ -71,8 +73,9 @@ static void wait_between(void) {
 static void run_lat(void) {
   Connection *sender = &connections[0];
   on_delivery = lat_delivery;
-  for (long i = -options.warm_up; i < messages; i++) {
-    if (i == 0) start_clock();
+  long done = -options.warm_up;
+  for (; done < messages; done++) {
+    if (done == 0) start_clock();
     got_one = false;
     send_message(sender);
     double give_up = now() + SILENCE_S;
@@ -82,7 +85,7 @@ static void run_lat(void) {
     add_latency(now() - sent);
     wait_between();
   }
-  report("lat", messages, counters.deliveries, now());
+  report("lat", done == messages, messages, counters.deliveries, now());
 }
 
 static long thr_received;
@@ -115,7 +118,7 @@ static void run_thr(void) {
     }
   }
   while (thr_received < options.warm_up + messages && now() - thr_last < SILENCE_S) pump(200);
-  report("thr", thr_counted, counters.deliveries, thr_last);
+  report("thr", thr_counted >= messages, thr_counted, counters.deliveries, thr_last);
 }
 
 static unsigned long long fan_receivers;
@@ -144,7 +147,8 @@ static void run_fan(void) {
   unsigned long long before = counters.deliveries;
   start_clock();
   post_to_all(messages);
-  report("fan", messages, counters.deliveries - before, now());
+  unsigned long long got = counters.deliveries - before;
+  report("fan", got == (unsigned long long)messages * fan_receivers, messages, got, now());
 }
 
 void run_mode(long wanted, int in_flight) {

@@ -42,6 +42,8 @@ export interface SetUp {
 
 /** Latencies in microseconds, the load tool's own CPU in seconds. */
 export interface LoadResult extends Omit<SetUp, 'ready'> {
+  /** Everything that was posted reached everybody it was for. */
+  complete: boolean;
   messages: number;
   deliveries: number;
   clientCpu: number;
@@ -97,16 +99,17 @@ export class LoadRun {
   }
 
   /**
-   * Lets the next round go and resolves with what it measured; `onBegin` is called when the warm-up is over. Rejects when a post was refused
-   * or a connection lost.
+   * Lets the next round go and resolves with what it measured; `onBegin` is called when the warm-up is over. Rejects when a post was refused,
+   * a delivery is missing or a connection was lost.
    */
   async round(onBegin: () => void = () => undefined): Promise<LoadResult> {
     this.child.stdin?.write('\n');
     await this.next();
     onBegin();
     const result = await this.next<LoadResult>();
-    if (result.errors > 0 || result.dead > 0) {
-      throw new Error(`${result.errors} refusals, ${result.dead} connections lost:\n${this.complaints}`);
+    if (!result.complete || result.errors > 0 || result.dead > 0) {
+      const what = `${result.deliveries} deliveries of ${result.messages} messages, complete: ${result.complete}`;
+      throw new Error(`${what}, ${result.errors} refusals, ${result.dead} connections lost:\n${this.complaints}`);
     }
     return result;
   }

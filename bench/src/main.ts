@@ -20,8 +20,8 @@ const [name = '', ...options] = process.argv.slice(2);
 
 const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
   smoke: (fleet) => benchSmoke(fleet, options.includes('--tiny')),
-  idle: (fleet) => benchIdle(fleet, { gateways: 1, connections: 19_000, received: 20 }),
-  big: (fleet) => benchIdle(fleet, { gateways: 4, connections: 15_000, received: 20 }),
+  idle: (fleet) => benchIdle(fleet, { gateways: 1, connections: 19_000, received: 20, restMs: 6_000 }),
+  big: (fleet) => benchIdle(fleet, { gateways: 4, connections: 15_000, received: 20, restMs: 6_000 }),
   lat: (fleet) => benchLat(fleet, { rounds: 3, messages: 3_000, warmUp: 500 }),
   throughput: (fleet) =>
     benchThroughput(fleet, { rounds: 3, pairs: 50, window: 8, messages: 30_000, warmUp: 6_000, all: true }),

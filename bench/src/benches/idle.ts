@@ -17,10 +17,10 @@ export interface IdleSizes {
   connections: number;
   /** Messages that each connection has received when memory is read. */
   received: number;
+  /** Rest before memory is read, in which the collectors of garbage do what they do by themselves. */
+  restMs: number;
 }
 
-/** Some seconds of rest, in which the collectors of garbage do what they do by themselves. */
-const REST_MS = 6_000;
 const KIB_PER_GIB = 1_048_576;
 
 interface Held {
@@ -107,7 +107,7 @@ async function holdReference(fleet: Fleet, sizes: IdleSizes): Promise<Held> {
 }
 
 /** Opens everything, lets the first connection post, waits, reads the memory. */
-async function hold(subjects: Subject[], aims: Aim[], { connections, received }: IdleSizes): Promise<Held> {
+async function hold(subjects: Subject[], aims: Aim[], { connections, received, restMs }: IdleSizes): Promise<Held> {
   const doors = subjects.flatMap((subject) => subject.doors);
   for (const subject of subjects) await untilQuiet(subject);
   const [base, kernel] = [residentKib(doors), kernelKib()];
@@ -118,7 +118,7 @@ async function hold(subjects: Subject[], aims: Aim[], { connections, received }:
   try {
     const setUps = await Promise.all(runs.map((run) => run.setUp()));
     await Promise.all(runs.map((run) => run.round()));
-    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    await new Promise((resolve) => setTimeout(resolve, restMs));
     const total = connections * subjects.length;
     return {
       name: subjects[0]?.name ?? '',

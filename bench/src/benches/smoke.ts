@@ -15,7 +15,7 @@ const MINUTE = {
       { members: 1_000, messages: [40, 160], warmUp: 10 },
     ],
   },
-  idle: { gateways: 1, connections: 1_000, received: 20 },
+  idle: { gateways: 1, connections: 1_000, received: 20, restMs: 1_000 },
 } satisfies Sizes;
 
 /** Only shows that everything runs through. */
@@ -23,7 +23,7 @@ const TINY = {
   lat: { rounds: 1, messages: 20, warmUp: 5 },
   throughput: { rounds: 1, pairs: 2, window: 2, messages: 40, warmUp: 10, all: false },
   fan: { rounds: 1, rooms: [{ members: 10, messages: [5, 10], warmUp: 2 }] },
-  idle: { gateways: 1, connections: 20, received: 2 },
+  idle: { gateways: 1, connections: 20, received: 2, restMs: 1_000 },
 } satisfies Sizes;
 
 interface Sizes {
