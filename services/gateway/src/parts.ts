@@ -84,7 +84,6 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
       authenticate: (connection, frame) => login.handle(connection, frame),
       command: (connection, frame, bytes) => runCommand(connection, frame, bytes, tools),
     },
-    metrics,
     logger,
   );
   const { trustProxy, maintenance } = config;

@@ -1,12 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { silentLogger } from '@dcp/node-kit';
-import { createMetrics } from '@dcp/node-kit';
 import { testConnection } from '../../test/test-connection.js';
-import { gatewayMetrics } from '../metrics.js';
 import { MAX_INBOX } from './connection.js';
 import { FrameLoop } from './frame-loop.js';
 
-const metrics = gatewayMetrics(createMetrics({ service: 'test', processMetrics: false }));
 const frame = (command: string) => JSON.stringify({ command });
 
 describe('FrameLoop', () => {
@@ -24,7 +21,6 @@ describe('FrameLoop', () => {
           }).then(() => void steps.push('end slow'));
         },
       },
-      metrics,
       silentLogger,
     );
     const { connection } = testConnection();
@@ -38,7 +34,6 @@ describe('FrameLoop', () => {
   it('stops reading a socket whose frames wait', () => {
     const loop = new FrameLoop(
       { authenticate: async () => undefined, command: () => new Promise(() => undefined) },
-      metrics,
       silentLogger,
     );
     const { connection, calls } = testConnection();
@@ -49,11 +44,7 @@ describe('FrameLoop', () => {
   it.each(['', '{', '[]', 'null', '{"a":1,"a":2}', '{}', '{"command":7}', '{"type":{}}'])(
     '[DCP-6.4-03] [DCP-14.1-01] answers %j with 2000 and lives',
     (text) => {
-      const loop = new FrameLoop(
-        { authenticate: async () => undefined, command: () => undefined },
-        metrics,
-        silentLogger,
-      );
+      const loop = new FrameLoop({ authenticate: async () => undefined, command: () => undefined }, silentLogger);
       const { connection, events } = testConnection();
       loop.receive(connection, text);
       expect(events()).toEqual([

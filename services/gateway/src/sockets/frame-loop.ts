@@ -1,6 +1,5 @@
 import { commandFrame, invalidFormat, parseJson, parseWith, type CommandFrame } from '@dcp/protocol';
 import type { Logger } from '@dcp/node-kit';
-import type { GatewayMetrics } from '../metrics.js';
 import { MAX_INBOX, type Connection } from './connection.js';
 import { sendError } from './reply.js';
 
@@ -18,12 +17,10 @@ export interface FrameHandler {
 export class FrameLoop {
   constructor(
     private readonly handler: FrameHandler,
-    private readonly metrics: GatewayMetrics,
     private readonly logger: Logger,
   ) {}
 
   receive(connection: Connection, text: string): void {
-    this.metrics.framesIn.inc();
     if (connection.inbox !== null) return this.wait(connection, connection.inbox, text);
     const running = this.handle(connection, text);
     if (running === undefined) return;

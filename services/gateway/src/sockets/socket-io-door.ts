@@ -57,7 +57,7 @@ function open(door: SocketServer, socket: Socket): void {
   const connection: Connection = door.adopt(transport, transport, handshake, verified);
   socket.on(FRAME, (frame: unknown) => {
     door.heard(connection);
-    door.onFrame(connection, typeof frame === 'string' ? frame : (JSON.stringify(frame) ?? ''));
+    door.accept(connection, typeof frame === 'string' ? frame : (JSON.stringify(frame) ?? ''));
   });
   socket.on('disconnect', () => door.closed(connection));
 }

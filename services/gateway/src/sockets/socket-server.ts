@@ -149,7 +149,13 @@ export class SocketServer {
       connection.close(1003, 'text frames only');
       return;
     }
-    this.onFrame(connection, data.toString());
+    this.accept(connection, data.toString());
+  }
+
+  /** A frame from a client, counted once however long it waits. */
+  accept(connection: Connection, text: string): void {
+    this.parts.metrics.framesIn.inc();
+    this.onFrame(connection, text);
   }
 
   closed(connection: Connection): void {
