@@ -104,6 +104,8 @@ export interface Profile {
 export interface AccountSettings {
   user_id: string;
   show_online_status: boolean;
+  /** §4.2: others may open a DM with this user. */
+  allow_direct_messages: boolean;
   blocked_users: string[];
 }
 
@@ -138,6 +140,24 @@ export interface InviteSummary {
   created: string;
   expires: string;
   uses_left: number;
+}
+
+/** A user's device log and the identity key that signs it; `entries` after the asked `seq`. */
+export interface DeviceLog {
+  user_id: string;
+  public_key: string;
+  entries: DeviceEntry[];
+  /** The answer was cut for its size: ask again with the last `seq`. */
+  has_more: boolean;
+}
+
+/** A device log has grown. `hash` is that of the entry `seq`. */
+export interface DevicesChanged {
+  user_id: string;
+  seq: number;
+  hash: string;
+  action: 'add' | 'revoke';
+  device: string;
 }
 
 export type { AuthSuccess, ChallengeFrame, DeviceEntry, NodeInfo, Preferences };

@@ -1,4 +1,4 @@
-import type { DcpError, EncryptionMode, ErrorCode, ErrorDetails, Genesis, PostAck } from '@dcp/protocol';
+import type { DcpError, EncryptionMode, ErrorCode, ErrorDetails, Genesis, PostAck, Visibility } from '@dcp/protocol';
 import type { Session } from './auth.js';
 
 /** Posts of one loop turn for one partition; nothing larger goes over the bus. */
@@ -64,6 +64,7 @@ export interface ChannelInfo {
   title: string;
   description: string;
   encryption: EncryptionMode;
+  visibility: Visibility;
   member_count: number;
   last_activity: string;
   last_seq: number;
@@ -74,6 +75,8 @@ export interface Membership {
   name: string;
   role: 'owner' | 'member';
   last_seq: number;
+  encryption: EncryptionMode;
+  visibility: Visibility;
 }
 
 export interface CreateRequest {
@@ -85,6 +88,66 @@ export interface CreateRequest {
   description?: string | undefined;
   genesis?: Genesis | undefined;
   signature?: string | undefined;
+  /** Mode `e2ee`: the signed `channel_created`. */
+  entry?: Record<string, unknown> | undefined;
+}
+
+/** A change of an `e2ee` channel's state, as its author signed it; not yet checked. */
+export interface ChangeStateRequest {
+  session: Session;
+  channel_id: string;
+  entry: Record<string, unknown>;
+}
+
+/**
+ * A page of the state chain. For members, the invited, everybody where the channel is public, and whoever holds an invite link: `proof`
+ * is the link key's signature (TYPE GRANT) over `linkGrant`. Others get CHANNEL_NOT_FOUND.
+ */
+export interface StateRequest {
+  channel_id: string;
+  user_id: string;
+  after: number;
+  link?: { key: string; proof: string } | undefined;
+}
+
+export interface StatePage {
+  channel_id: string;
+  name: string;
+  visibility: Visibility;
+  /** Null for a DM, which has none. */
+  genesis: Genesis | null;
+  genesis_signature: string | null;
+  /** Only entries of type `system`, ascending. */
+  entries: Entry[];
+  has_more: boolean;
+  /** As the node has it now. */
+  state_head: string | null;
+  epoch: number;
+  last_seq: number;
+}
+
+export interface Invitation {
+  channel_id: string;
+  name: string;
+  title: string;
+  invited_by: string;
+  created: string;
+}
+
+export interface InvitationChanged {
+  user_id: string;
+  channel_id: string;
+  name: string;
+  by: string;
+  change: 'invited' | 'revoked';
+}
+
+/** A device log has grown, and the channels in which that matters: `e2ee` ones that the user is in. Sent in chunks. */
+export interface MemberDevicesChanged {
+  user_id: string;
+  seq: number;
+  hash: string;
+  channels: string[];
 }
 
 /** The answer to a command that changed a channel's state; `seq` is that of its system message. */
@@ -94,6 +157,11 @@ export interface StateChange {
   seq: number;
   /** False when nothing had to change (joining a channel one is in). */
   changed: boolean;
+  encryption: EncryptionMode;
+  visibility: Visibility;
+  /** Of the state chain and the key epoch, after the change. */
+  state_head: string | null;
+  epoch: number;
 }
 
 export interface HistoryRequest {

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { PARTITIONS, partitionOf } from './channel.js';
 import { at, SERVICES } from './define.js';
 import { busPermissions } from './permissions.js';
-import { AUTH, CHANNEL, GATEWAY } from './subjects.js';
+import { AUTH, CHANNEL, GATEWAY, KEYS } from './subjects.js';
 
-const all = [AUTH, CHANNEL, GATEWAY].flatMap((group) => Object.values(group));
+const all = [AUTH, CHANNEL, GATEWAY, KEYS].flatMap((group) => Object.values(group));
 const of = (service: string) => busPermissions().find((one) => one.service === service);
 
 describe('bus permissions', () => {
@@ -17,7 +17,14 @@ describe('bus permissions', () => {
   it('let only the channel service speak for the log, and only auth for sessions', () => {
     expect(of('gateway')?.publish).not.toContain(CHANNEL.entries.subject);
     expect(of('auth')?.publish).not.toContain(CHANNEL.entries.subject);
-    expect(of('channel')?.publish).toEqual([CHANNEL.entries.subject, CHANNEL.membershipChanged.subject].sort());
+    expect(of('channel')?.publish).toEqual(
+      [
+        CHANNEL.entries.subject,
+        CHANNEL.membershipChanged.subject,
+        CHANNEL.invitationChanged.subject,
+        CHANNEL.devicesChanged.subject,
+      ].sort(),
+    );
     expect(of('channel')?.subscribe).not.toContain(AUTH.proof.subject);
     expect(of('auth')?.publish).toContain(CHANNEL.forgetUser.subject);
     expect(of('gateway')?.publish).not.toContain(CHANNEL.forgetUser.subject);

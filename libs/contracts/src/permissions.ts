@@ -1,5 +1,5 @@
 import { SERVICES, type RpcContract, type Service, type TopicContract } from './define.js';
-import { AUTH, CHANNEL, GATEWAY } from './subjects.js';
+import { AUTH, CHANNEL, GATEWAY, KEYS } from './subjects.js';
 
 type Contract = RpcContract<never, unknown> | TopicContract<never>;
 
@@ -10,7 +10,7 @@ export interface BusPermissions {
   subscribe: string[];
 }
 
-const ALL: readonly Contract[] = [AUTH, CHANNEL, GATEWAY].flatMap(
+const ALL: readonly Contract[] = [AUTH, CHANNEL, GATEWAY, KEYS].flatMap(
   (group) => Object.values(group) as unknown as Contract[],
 );
 

@@ -1,6 +1,18 @@
+import type {
+  BackupPage,
+  BackupRecord,
+  ClaimedKeys,
+  DeviceReference,
+  KeyMessage,
+  KeyStock,
+  Prekey,
+  QueuePage,
+  SentKeys,
+} from '@dcp/protocol';
 import * as A from './auth.js';
 import * as C from './channel.js';
 import * as G from './gateway.js';
+import * as K from './keys.js';
 import { rpc, topic } from './define.js';
 
 /**
@@ -31,6 +43,12 @@ export const AUTH = {
 
   devices: rpc<{ user_id: string; after?: number | undefined }, { entries: A.DeviceEntry[] }>(
     'auth.devices.list',
+    'auth',
+    'gateway',
+  ),
+  /** Logs of at most `MAX_DEVICE_LOGS` users; unknown ones are left out. */
+  deviceLogs: rpc<{ users: { user_id: string; after?: number | undefined }[] }, { logs: A.DeviceLog[] }>(
+    'auth.devices.logs',
     'auth',
     'gateway',
   ),
@@ -73,6 +91,7 @@ export const AUTH = {
   >('auth.admin.invites.create', 'auth', 'gateway'),
   invites: rpc<{ session: A.Session }, { invites: A.InviteSummary[] }>('auth.admin.invites.list', 'auth', 'gateway'),
 
+  devicesChanged: topic<A.DevicesChanged>('auth.event.devices-changed', 'auth', 'channel', 'keys'),
   sessionsRevoked: topic<A.SessionsRevoked>('auth.event.sessions-revoked', 'auth', 'gateway'),
   settingsChanged: topic<A.AccountSettings>('auth.event.settings-changed', 'auth', 'gateway'),
   keysChanged: topic<{ keys: A.PublicJwk[] }>('auth.event.keys-changed', 'auth', 'gateway'),
@@ -90,8 +109,18 @@ export const CHANNEL = {
     C.StateChange
   >('channel.update', 'channel', 'gateway'),
 
-  /** `#name` or `ch_…` to both. CHANNEL_NOT_FOUND when there is none. */
-  resolve: rpc<{ name: string }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
+  /** One signed entry of an `e2ee` channel's state chain: join, leave, invite, kick, ban, settings. 2007 `stale_state` with the head. */
+  changeState: rpc<C.ChangeStateRequest, C.StateChange>('channel.state.change', 'channel', 'gateway'),
+  state: rpc<C.StateRequest, C.StatePage>('channel.state.read', 'channel', 'gateway'),
+  /** The DM of two users, made when there is none; both are members for good. That the other exists is the caller's to check. */
+  openDm: rpc<{ session: A.Session; user_id: string }, C.StateChange>('channel.dm.open', 'channel', 'gateway'),
+  invitations: rpc<{ user_id: string }, { invitations: C.Invitation[] }>('channel.invitations', 'channel', 'gateway'),
+
+  /**
+   * `#name` or `ch_…` to both. CHANNEL_NOT_FOUND when there is none, or none that `user_id` may know of: names of private channels and
+   * group DMs are found by their members and invited only; ids by everybody, since an id says nothing.
+   */
+  resolve: rpc<{ name: string; user_id?: string | undefined }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
   list: rpc<{ user_id: string }, { channels: C.ChannelInfo[] }>('channel.list', 'channel', 'gateway'),
   memberships: rpc<{ user_id: string }, { memberships: C.Membership[] }>('channel.memberships', 'channel', 'gateway'),
   members: rpc<
@@ -111,6 +140,44 @@ export const CHANNEL = {
   /** `channel.entries.<channel_id>`: what was committed, in order. */
   entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway'),
   membershipChanged: topic<C.MembershipChanged>('channel.event.membership-changed', 'channel', 'gateway'),
+  invitationChanged: topic<C.InvitationChanged>('channel.event.invitation-changed', 'channel', 'gateway'),
+  devicesChanged: topic<C.MemberDevicesChanged>('channel.event.devices-changed', 'channel', 'gateway'),
+} as const;
+
+export const KEYS = {
+  /** CONFLICT `old_epoch` for a lower epoch than the stored one; a higher one voids the stock. */
+  publish: rpc<{ session: A.Session; epoch: number; prekeys: Prekey[] }, KeyStock>('keys.publish', 'keys', 'gateway'),
+  /** Hands each one-time prekey out once. Whoever drains a stock gets last resorts only. */
+  claim: rpc<{ session: A.Session; devices: DeviceReference[] }, ClaimedKeys>('keys.claim', 'keys', 'gateway'),
+
+  send: rpc<{ session: A.Session; messages: KeyMessage[] }, SentKeys>('keys.queue.send', 'keys', 'gateway'),
+  fetch: rpc<{ session: A.Session; after: number; limit: number }, QueuePage>('keys.queue.fetch', 'keys', 'gateway'),
+  /** Everything up to a number was taken and written down: it is gone. */
+  acknowledge: rpc<{ session: A.Session; up_to: number }, { left: number }>('keys.queue.ack', 'keys', 'gateway'),
+
+  /** Keeps what is there: the answer names the ids that were, with their bodies. */
+  putBackup: rpc<{ session: A.Session; records: BackupRecord[] }, { kept: BackupRecord[] }>(
+    'keys.backup.put',
+    'keys',
+    'gateway',
+  ),
+  backup: rpc<{ session: A.Session; month?: string | undefined; after?: string | undefined }, BackupPage>(
+    'keys.backup.read',
+    'keys',
+    'gateway',
+  ),
+  /** One month, or everything. */
+  deleteBackup: rpc<{ session: A.Session; month?: string | undefined }, { deleted: number }>(
+    'keys.backup.delete',
+    'keys',
+    'gateway',
+  ),
+
+  /** Everything of a removed account. Safe to repeat. */
+  forgetUser: rpc<{ user_id: string }, { deleted: number }>('keys.forget-user', 'keys', 'auth'),
+
+  queued: topic<K.DevicesQueued>('keys.event.queued', 'keys', 'gateway'),
+  stockLow: topic<K.StockLow>('keys.event.stock-low', 'keys', 'gateway'),
 } as const;
 
 export const GATEWAY = {

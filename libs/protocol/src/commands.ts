@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { channelIdField, channelReferenceField, messageReferenceField, signatureField, textUpTo } from './fields.js';
+import {
+  channelIdField,
+  channelReferenceField,
+  ed25519KeyField,
+  messageReferenceField,
+  signatureField,
+  textUpTo,
+} from './fields.js';
 import { ENCRYPTION_MODES, genesisSchema } from './genesis.js';
 
 /** One history or catch-up page holds at most this many messages; a larger `limit` is lowered to it. */
@@ -10,8 +17,20 @@ export const MAX_RESUME_ENTRIES = 1_000;
 /** One `resume`, and one socket, cover at most this many channels. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
-export const joinChannel = z.looseObject({ channel: channelReferenceField });
-export const leaveChannel = z.looseObject({ channel: channelReferenceField });
+/** In an `e2ee` channel the change is signed by whoever makes it: `entry` is his state entry (profile §4). */
+const stateChange = { channel: channelReferenceField, entry: z.record(z.string(), z.unknown()) };
+export const joinChannel = z.looseObject({ ...stateChange, entry: stateChange.entry.optional() });
+export const leaveChannel = z.looseObject({ ...stateChange, entry: stateChange.entry.optional() });
+/** `invite_user kick_user ban_user` and their reversals, and `change_state` for every other entry of the state chain. */
+export const changeState = z.looseObject(stateChange);
+
+/** The state chain of an `e2ee` channel, for members, the invited, and holders of an invite link. */
+export const getState = z.looseObject({
+  channel: channelReferenceField,
+  /** Entries after this `seq`. */
+  after: z.number().int().min(0).optional(),
+  link: z.looseObject({ key: ed25519KeyField, proof: signatureField }).optional(),
+});
 export const subscribeChannel = z.looseObject({ channel: channelReferenceField });
 
 /** `name` (title) and `description` are what `GET /channels` shows; `genesis` comes from clients that sign it themselves. */
@@ -22,6 +41,8 @@ export const createChannel = z.looseObject({
   description: textUpTo(1_000).optional(),
   genesis: genesisSchema.optional(),
   signature: signatureField.optional(),
+  /** With a genesis of mode `e2ee`: the signed `channel_created` that begins the state chain. */
+  entry: z.record(z.string(), z.unknown()).optional(),
 });
 
 export const updateChannel = z.looseObject({

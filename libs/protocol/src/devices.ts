@@ -12,6 +12,9 @@ import {
 /** A user may have this many devices that are not revoked. */
 export const MAX_DEVICES = 32;
 
+/** In `capabilities`: the device takes part in post-quantum key agreement, so nobody may fall back to less (profile §5). */
+export const PQ_CAPABILITY = 'ml-kem-768';
+
 /**
  * One entry of a user's device log (profile §3): append-only, numbered from 1, each naming the hash of the one before, signed by
  * the identity key (TYPE DEVICE). `revoke` repeats the device's id only.

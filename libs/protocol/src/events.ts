@@ -1,5 +1,6 @@
 import type { ErrorBody } from './errors.js';
 import type { Presence } from './commands.js';
+import type { KeyStock } from './keys.js';
 import type { Message } from './messages.js';
 
 /** What a node says on a socket (§7.2 and profile §4). `channel` is the viewer's name, `channel_id` the lasting identity. */
@@ -21,6 +22,14 @@ export type ServerEvent =
   | { event: 'resume_gap'; data: { channel: string; channel_id: string; after: number; head: number } }
   /** The user joined or left a channel, here or on another of his devices. */
   | { event: 'membership'; data: { channel: string; channel_id: string; change: 'joined' | 'left' } }
+  /** The user was invited to a channel, or no longer is. */
+  | { event: 'invitation'; data: InvitationEvent }
+  /** Something lies in this device's queue: fetch it with `fetch_keys`. `head` is its last number. */
+  | { event: 'device_queue'; data: { head: number } }
+  /** This device's stock of one-time prekeys runs low: publish more. */
+  | { event: 'keys_low'; data: KeyStock }
+  /** The device log of somebody whom this socket's channels hold has grown: read it before the next message. */
+  | { event: 'devices_changed'; data: { user_id: string; seq: number; hash: string } }
   | { event: 'session'; data: { reason: 'refresh_required' | 'revoked' | 'expired'; session_id?: string } }
   | { event: 'ack'; id?: string; data: Record<string, unknown> }
   | { event: 'error'; id?: string; error: ErrorBody };
@@ -29,8 +38,24 @@ export interface ChannelUpdate {
   channel: string;
   channel_id: string;
   seq: number;
-  action: 'member_joined' | 'member_left' | 'settings_changed' | 'channel_created';
+  action:
+    | 'member_joined'
+    | 'member_left'
+    | 'settings_changed'
+    | 'channel_created'
+    | 'member_invited'
+    | 'member_removed'
+    | 'member_banned'
+    | 'state_changed';
   details: Record<string, unknown>;
+}
+
+export interface InvitationEvent {
+  /** The channel's `#name`. */
+  channel: string;
+  channel_id: string;
+  by: string;
+  change: 'invited' | 'revoked';
 }
 
 export interface UserStatus {

@@ -45,6 +45,12 @@ export const x25519KeyField = z
   .max(200)
   .regex(new RegExp(`^x25519:${BASE64}$`), { error: 'not an x25519: key' });
 
+/** `ml-kem-768:` and the 1,184 bytes of FIPS 203. */
+export const kemKeyField = z
+  .string()
+  .max(1_700)
+  .regex(new RegExp(`^ml-kem-768:${BASE64}$`), { error: 'not an ml-kem-768: key' });
+
 /** `ed25519:` and the 64-byte signature. */
 export const signatureField = z
   .string()

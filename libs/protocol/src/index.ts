@@ -1,5 +1,6 @@
 export * from './auth-frames.js';
 export * from './canonical-json.js';
+export * from './channel-state.js';
 export * from './commands.js';
 export * from './devices.js';
 export * from './errors.js';
@@ -8,6 +9,7 @@ export * from './fields.js';
 export * from './genesis.js';
 export * from './identity-file.js';
 export * from './json.js';
+export * from './keys.js';
 export * from './messages.js';
 export * from './names.js';
 export * from './rest.js';

@@ -60,7 +60,20 @@ export const voiceContent = z.looseObject({
   waveform: z.array(z.number().min(0).max(1)).max(10_000).optional(),
 });
 
-export const SYSTEM_ACTIONS = ['user_joined', 'user_left', 'channel_created', 'settings_changed'] as const;
+export const SYSTEM_ACTIONS = [
+  'user_joined',
+  'user_left',
+  'channel_created',
+  'settings_changed',
+  'user_invited',
+  'invitation_revoked',
+  'user_removed',
+  'user_banned',
+  'user_unbanned',
+  'link_created',
+  'link_revoked',
+] as const;
+export type SystemAction = (typeof SYSTEM_ACTIONS)[number];
 
 /** A change of a channel's state, in the log like any other message (§6.2). */
 export const systemContent = z.looseObject({
@@ -87,7 +100,15 @@ const encryptionBlock = z.looseObject({
   algorithm: z.enum(['chacha20-poly1305', 'none']),
   key_id: z.string().min(1).max(128),
   nonce: z.union([base64Field.max(64), z.literal('')]),
+  /** In `e2ee` channels: the device whose sender key it is, the channel's key epoch, and the message's place in the chain (profile §5). */
+  device: deviceIdField.optional(),
+  epoch: z.number().int().min(0).optional(),
+  n: z.number().int().min(0).max(1_000_000).optional(),
 });
+export type EncryptionBlock = z.infer<typeof encryptionBlock>;
+
+/** What `content` is in an `e2ee` channel: nothing but the ciphertext, padded before it was encrypted (profile §5). */
+export const sealedContent = z.strictObject({ ciphertext: base64Field.max(62_000) });
 
 const messageMetadata = z.looseObject({
   client: z.string().max(100).optional(),
@@ -105,6 +126,8 @@ const baseShape = {
   channel_id: channelIdField.optional(),
   content: z.record(z.string(), z.unknown()),
   encryption: encryptionBlock,
+  /** On state entries of `e2ee` channels: the hash of the state entry before (profile §4). */
+  prev_state: hashField.nullable().optional(),
   metadata: messageMetadata,
   signature: signatureField,
 };
@@ -116,6 +139,17 @@ export type Message = z.infer<typeof messageSchema>;
 /** A message that its author signed, as `send_message` and the REST post carry it (profile §4). */
 export const signedMessageSchema = z.looseObject({ type: z.enum(POSTABLE_TYPES), ...baseShape });
 export type SignedMessage = z.infer<typeof signedMessageSchema>;
+
+/** A state entry that its author signed, in an `e2ee` channel: `prev_state` chains it to the one before (profile §4). */
+export const stateEntrySchema = z.looseObject({
+  type: z.literal('system'),
+  ...baseShape,
+  device: deviceIdField,
+  channel_id: channelIdField,
+  prev_state: hashField.nullable(),
+  content: systemContent,
+});
+export type StateEntry = z.infer<typeof stateEntrySchema>;
 
 /** The plain form of §7.3 and §8.3: the node completes and signs it, in `node` channels only. */
 export const plainMessageSchema = z.looseObject({

@@ -55,11 +55,15 @@ export function parentChannelName(name: string): string | undefined {
 }
 
 /**
- * What a client wrote where a channel is meant: `ch_…`, `#name`, `#name@nodeid`, or `name` without `#` (as URLs carry it).
+ * What a client wrote where a channel is meant: `ch_…`, `#name`, `#name@nodeid`, `name` without `#` (as URLs carry it), or the
+ * `@user-id` of a DM (§9.2).
  * Throws 2006 for anything else.
  */
-export function parseChannelReference(text: string): { channelId: string } | { name: string; nodeId?: string } {
+export function parseChannelReference(
+  text: string,
+): { channelId: string } | { dmWith: string } | { name: string; nodeId?: string } {
   if (CHANNEL_ID.test(text)) return { channelId: text };
+  if (text.startsWith('@') && USER_ID.test(text.slice(1))) return { dmWith: text.slice(1) };
   const [bare = '', nodeId, ...rest] = text.split('@');
   const name = bare.startsWith('#') ? bare : `#${bare}`;
   const fault = channelNameFault(name) ?? (rest.length > 0 ? 'invalid_character' : undefined);
@@ -68,3 +72,18 @@ export function parseChannelReference(text: string): { channelId: string } | { n
   if (!NODE_ID.test(nodeId)) throw new DcpError('INVALID_CHANNEL_NAME', { reason: 'node_id' });
   return { name, nodeId };
 }
+
+/** A DM's name on the node: both members, sorted. Each of them sees the other's `@user-id` instead (`viewerName`). */
+export function dmName(a: string, b: string): string {
+  return `@${[a, b].sort().join(',')}`;
+}
+
+/** The name under which a user sees a channel: for a DM the other member's address (§9.2), for others the name itself. */
+export function viewerName(name: string, userId: string): string {
+  if (!name.startsWith('@')) return name;
+  const [a = '', b = ''] = name.slice(1).split(',');
+  return `@${a === userId ? b : a}`;
+}
+
+/** `#dm/` and 12 base32 characters: the generated name of a group DM. */
+export const GROUP_NAME = /^#dm\/[a-z2-7]{12}$/;
