@@ -1,24 +1,32 @@
 import {
-  asDcpError,
   DcpError,
   MAX_PAGE,
+  type AccountType,
   type ClientInfo,
   type DeliveredMessage,
+  type EncryptionMode,
   type PostAck,
   type Presence,
   type ServerEvent,
   type SignedMessage,
+  type Visibility,
 } from '@dcp/protocol';
+import type { EntryEvent } from './channels/channel-cursor.js';
 import { ChannelSet } from './channels/channel-set.js';
-import { composeMessage, type Draft } from './channels/compose.js';
+import { signPlain, writeMessage, type Draft } from './channels/compose.js';
+import { ChainError } from './e2ee/channel-chain.js';
+import { EncryptionEngine } from './e2ee/encryption-engine.js';
+import type { ReadMessage } from './e2ee/message-reader.js';
+import { Rooms } from './rooms.js';
+import { People } from './people.js';
 import { EventHub, type ConnectionState } from './events.js';
-import { Outbox } from './outbox/outbox.js';
+import { Outbox, type OutgoingMessage } from './outbox/outbox.js';
 import { deviceKey, type Device } from './session/device.js';
 import { SessionKeeper, type StoredSession } from './session/session-keeper.js';
 import { MemoryStorage, type Storage } from './storage/storage.js';
 import { backoffDelay, type BackoffSettings } from './transport/backoff.js';
+import { Connection } from './transport/connection.js';
 import { HttpApi } from './transport/http.js';
-import { SocketLink } from './transport/socket-link.js';
 
 export interface ClientOptions {
   /** `wss://host` of the home node, from the identity file. */
@@ -29,6 +37,10 @@ export interface ClientOptions {
   clientInfo?: ClientInfo;
   /** Default: memory. */
   storage?: Storage;
+  /** Of the identity file; `minimal` and `temporary` accounts keep no archive and no backup. Default `standard`. */
+  accountType?: AccountType;
+  /** Keep what was read and written, sealed, on this device and backed up at the node (default: on for standard accounts). */
+  archive?: boolean;
   /** A session of an earlier run, and where to put newer ones. */
   session?: StoredSession;
   onSession?: (session: StoredSession) => void;
@@ -36,7 +48,7 @@ export interface ClientOptions {
 }
 
 export interface HistoryPage {
-  messages: DeliveredMessage[];
+  messages: ReadMessage[];
   has_more: boolean;
   next_cursor: string | null;
 }
@@ -48,64 +60,92 @@ export interface ChannelSummary {
   description: string;
   member_count: number;
   last_activity: string;
-  encryption: string;
+  encryption: EncryptionMode;
 }
 
-const CLIENT_INFO: ClientInfo = { name: 'dcp-sdk', version: '0.1.0', capabilities: ['text'] };
-const AUTH_ERRORS = new Set([
-  'INVALID_CREDENTIALS',
-  'ACCOUNT_SUSPENDED',
-  'INSUFFICIENT_PERMISSIONS',
-  'PROTOCOL_VERSION_MISMATCH',
-]);
+/** A channel that one is in. */
+export interface MyChannel {
+  /** As one sees it: `#name`, or `@user-id` of a DM. */
+  id: string;
+  channel_id: string;
+  last_seq: number;
+  encryption: EncryptionMode;
+  visibility: Visibility;
+}
+
+const CLIENT_INFO: ClientInfo = { name: 'dcp-sdk', version: '0.2.0', capabilities: ['text', 'e2ee'] };
 
 /**
- * A user's client: logs in, stays connected (§14.3), delivers every message once and in order, and keeps what is written until the node
- * has it. `ready()` of the crypto library must have been awaited.
+ * A user's client: logs in, stays connected (§14.3), delivers every message once and in order, decrypted where the channel is `e2ee`, and
+ * keeps what is written until the node has it. `ready()` of the crypto library must have been awaited.
  */
 export class DcpClient {
   readonly events = new EventHub();
   readonly http: HttpApi;
   readonly sessions: SessionKeeper;
   readonly outbox: Outbox;
+  readonly encryption: EncryptionEngine;
+  /** Channels: making, joining, inviting, and what encryption needs of that. */
+  readonly rooms: Rooms;
+  /** Other users: verification, safety numbers, what to do when an identity has changed. */
+  readonly people: People;
+  private readonly connection: Connection;
   private readonly channels: ChannelSet;
   private readonly storage: Storage;
   private readonly clientName: string;
-  private link: SocketLink | undefined;
-  private wanted = false;
-  private attempts = 0;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private renewTimer: ReturnType<typeof setTimeout> | undefined;
   private outboxTimer: ReturnType<typeof setTimeout> | undefined;
   private outboxAttempts = 0;
-  private current: ConnectionState = 'offline';
   private loaded: Promise<void> | undefined;
 
   constructor(private readonly options: ClientOptions) {
-    const info = options.clientInfo ?? CLIENT_INFO;
+    const { device, endpoint, nodeId, clientInfo: info = CLIENT_INFO, accountType = 'standard' } = options;
     this.clientName = `${info.name}/${info.version}`;
-    this.storage = options.storage ?? new MemoryStorage();
-    this.http = new HttpApi(options.endpoint);
-    const { device, endpoint, nodeId } = options;
-    const credentials = {
-      userId: device.userId,
-      nodeId,
-      endpoint,
-      device: device.id,
-      publicKey: deviceKey(device),
-      seed: device.seed,
-    };
+    this.http = new HttpApi(endpoint);
+    const publicKey = deviceKey(device);
+    const credentials = { userId: device.userId, nodeId, endpoint, device: device.id, publicKey, seed: device.seed };
     this.sessions = new SessionKeeper(this.http, credentials, info, options.onSession);
     if (options.session !== undefined) this.sessions.adopt(options.session);
-    this.channels = new ChannelSet(this.storage, this.events, (channel, after) => this.readForward(channel, after));
+    const node = {
+      command: <T>(command: string, data: object) => this.command(command, data) as Promise<T>,
+      rest: <T>(path: string, request?: { method?: 'GET' | 'PUT' | 'DELETE' | 'POST' | 'PATCH'; body?: unknown }) =>
+        this.call<T>(path, request),
+    };
+    this.encryption = new EncryptionEngine({
+      device,
+      storage: options.storage ?? new MemoryStorage(),
+      node,
+      events: this.events,
+      archive: options.archive ?? accountType === 'standard',
+    });
+    this.storage = this.encryption.storage;
+    this.channels = new ChannelSet(this.storage, {
+      readHistory: (channel, after) => this.readForward(channel, after),
+      deliver: (event, encrypted) => this.deliver(event, encrypted),
+      pendingSeq: (channelId) => this.encryption.reader.pendingSeq(channelId),
+    });
     this.outbox = new Outbox(this.storage, {
+      prepare: (written) => this.prepare(written),
       send: (message) => this.post(message),
-      resign: (message) => this.resign(message),
+      beforeRetry: (written, error) => this.beforeRetry(written, error),
       onOutcome: (message, outcome) => {
         if ('sent' in outcome) this.events.emit('sent', { message, ack: outcome.sent });
         else this.events.emit('failed', { message, error: outcome.failed });
       },
     });
+    this.rooms = new Rooms(device, nodeId, endpoint, node, this.encryption, this.channels);
+    this.people = new People(device.userId, this.encryption);
+    this.connection = new Connection(
+      endpoint,
+      this.sessions,
+      {
+        load: () => this.load(),
+        resume: () => this.resume(),
+        onEvent: (event) => this.receive(event),
+        onState: (state) => this.stateChanged(state),
+        onEnded: (error) => this.events.emit('ended', { error }),
+      },
+      options.backoff,
+    );
   }
 
   get userId(): string {
@@ -117,56 +157,33 @@ export class DcpClient {
   }
 
   get state(): ConnectionState {
-    return this.current;
+    return this.connection.state;
   }
 
   /** Connects and stays connected until `disconnect`. Resolves when the client is online for the first time; rejects when the login is refused. */
   async connect(): Promise<void> {
-    this.wanted = true;
     const online = this.events.next('state', (state) => state === 'online');
     const ended = this.events.next('ended').then(({ error }) => Promise.reject(error));
-    void this.open();
+    this.connection.start();
     await Promise.race([online, ended]);
   }
 
   /** Closes the socket and writes down how far the channels were read. What waits in the outbox stays there. */
   async disconnect(): Promise<void> {
-    this.wanted = false;
-    clearTimeout(this.timer);
-    clearTimeout(this.renewTimer);
     clearTimeout(this.outboxTimer);
     this.outboxTimer = undefined;
-    this.link?.close();
-    this.link = undefined;
-    this.become('offline');
+    // What the last acknowledged hand-overs changed should reach the backup; a node that is away must not hold us.
+    if (this.connection.isOpen) await this.encryption.backup.flush().catch(() => undefined);
+    this.connection.stop();
+    this.encryption.offline();
+    await this.encryption.reader.idle();
     await this.channels.store();
   }
 
-  private become(state: ConnectionState): void {
-    if (this.current === state) return;
-    this.current = state;
+  private stateChanged(state: ConnectionState): void {
+    if (state === 'online') void this.flushOutbox();
+    else this.encryption.offline();
     this.events.emit('state', state);
-  }
-
-  private async open(): Promise<void> {
-    this.become('connecting');
-    try {
-      await this.load();
-      const session = await this.sessions.fresh();
-      const link = await SocketLink.open(this.options.endpoint, session.token, {
-        onEvent: (event) => this.receive(event),
-        onClose: () => this.lost(link),
-      });
-      if (!this.wanted) return link.close();
-      this.link = link;
-      await this.resume(link);
-      this.attempts = 0;
-      this.become('online');
-      this.scheduleRenewal();
-      void this.flushOutbox();
-    } catch (thrown) {
-      this.openFailed(asDcpError(thrown));
-    }
   }
 
   private load(): Promise<void> {
@@ -174,96 +191,54 @@ export class DcpClient {
     return this.loaded;
   }
 
-  /** Authentication errors need the user (§14.3); everything else is tried again. */
-  private openFailed(error: DcpError): void {
-    if (error.code === 'SESSION_EXPIRED') this.sessions.invalidate();
-    if (!this.wanted) return;
-    if (AUTH_ERRORS.has(error.code)) {
-      this.wanted = false;
-      this.become('ended');
-      this.events.emit('ended', { error });
-      return;
-    }
-    this.link?.close();
-    this.reconnectLater(Number(error.details['retry_after'] ?? 0) * 1000);
-  }
-
-  private lost(link: SocketLink): void {
-    if (this.link !== link) return;
-    this.link = undefined;
-    clearTimeout(this.renewTimer);
-    if (this.wanted) this.reconnectLater(0);
-  }
-
-  private reconnectLater(atLeastMs: number): void {
-    clearTimeout(this.timer);
-    this.become('offline');
-    const wait = Math.max(atLeastMs, backoffDelay(this.attempts++, this.options.backoff));
-    this.timer = setTimeout(() => void this.open(), wait);
-  }
-
-  /** Takes up every channel one is in: known ones where they were left, new ones from now. */
-  private async resume(link: SocketLink): Promise<void> {
-    const token = await this.sessions.token();
-    const { channels } = await this.http.call<{ channels: { id: string; channel_id: string; last_seq: number }[] }>(
-      '/accounts/me/channels',
-      { token },
-    );
-    for (const { id, channel_id, last_seq } of channels) this.channels.add(channel_id, id, last_seq);
-    const mine = new Set(channels.map(({ channel_id }) => channel_id));
-    for (const channelId of Object.keys(this.channels.positions()))
-      if (!mine.has(channelId)) this.channels.remove(channelId);
-    await link.command('resume', { channels: this.channels.positions() });
-  }
-
-  /** A fresh token before the old one wants it; the socket gets it too. */
-  private scheduleRenewal(): void {
-    clearTimeout(this.renewTimer);
-    this.renewTimer = setTimeout(() => void this.renew(), Math.min(this.sessions.renewIn + 50, 2 ** 31 - 1));
-  }
-
-  private async renew(): Promise<void> {
-    try {
-      const { token } = await this.sessions.fresh();
-      this.link?.send({ type: 'auth_refresh', session_token: token });
-    } catch (thrown) {
-      const error = asDcpError(thrown);
-      if (AUTH_ERRORS.has(error.code)) return this.openFailed(error);
-    }
-    if (this.wanted) this.scheduleRenewal();
+  /** Keys first, then every channel one is in: known ones where they were left, new ones from now. */
+  private async resume(): Promise<void> {
+    await this.encryption.online();
+    const mine = await this.myChannels();
+    for (const { channel_id, id, last_seq, encryption } of mine)
+      this.channels.add(channel_id, id, last_seq, encryption === 'e2ee');
+    this.channels.keepOnly(new Set(mine.map(({ channel_id }) => channel_id)));
+    await this.command('resume', { channels: this.channels.positions() });
   }
 
   private receive(event: ServerEvent): void {
     if (event.event === 'user_status') this.events.emit('userStatus', event.data);
     else if (event.event === 'typing') this.events.emit('typing', event.data);
     else if (event.event === 'membership') this.membershipChanged(event.data);
+    else if (event.event === 'invitation') this.events.emit('invitation', event.data);
     else if (event.event === 'session') this.sessionEvent(event.data.reason);
-    else this.channels.handle(event);
+    else if (event.event === 'channel_update') this.channelUpdate(event);
+    else if (event.event === 'message' || event.event === 'message_hidden' || event.event === 'resume_gap')
+      this.channels.handle(event);
+    else this.encryption.handle(event);
+  }
+
+  private channelUpdate(event: Extract<ServerEvent, { event: 'channel_update' }>): void {
+    if (this.channels.isNewUpdate(event.data)) this.events.emit('channelUpdate', event.data);
   }
 
   private membershipChanged(data: { channel: string; channel_id: string; change: 'joined' | 'left' }): void {
-    if (data.change === 'left') this.channels.remove(data.channel_id);
-    else if (!this.channels.has(data.channel_id)) void this.follow(data.channel_id).catch(() => undefined);
+    if (data.change === 'left') this.rooms.left(data.channel_id);
+    else if (!this.channels.has(data.channel_id)) void this.rooms.follow(data.channel_id).catch(() => undefined);
     this.events.emit('membership', data);
   }
 
   private sessionEvent(reason: 'refresh_required' | 'revoked' | 'expired'): void {
     if (reason !== 'refresh_required') this.sessions.invalidate();
-    void this.renew();
+    void this.connection.renew();
   }
 
-  private async follow(channelId: string): Promise<void> {
-    const { channel, head } = (await this.command('subscribe', { channel: channelId })) as {
-      channel: string;
-      head: number;
-    };
-    this.channels.add(channelId, channel, head);
+  private deliver(event: EntryEvent, encrypted: boolean): void {
+    if (encrypted) return this.encryption.reader.accept(event);
+    const { channel, channel_id: channelId, seq } = event.data;
+    if (event.event === 'message')
+      this.events.emit('message', { channel, channelId, seq, message: event.data.message });
+    else this.events.emit('hidden', { channel, channelId, seq });
   }
 
   /** Any command of §7.3; rejects with the node's error. */
   command(command: string, data: object): Promise<Record<string, unknown>> {
-    if (this.link === undefined) return Promise.reject(new DcpError('NODE_UNREACHABLE', { reason: 'offline' }));
-    return this.link.command(command, data);
+    return this.connection.command(command, data);
   }
 
   /** A REST call under the current session. */
@@ -274,43 +249,33 @@ export class DcpClient {
     return await this.http.call<T>(path, { ...request, token: await this.sessions.token() });
   }
 
-  /** Joins and follows a channel; `channelId` is what messages are addressed to. */
-  async join(channel: string): Promise<{ channel: string; channelId: string; head: number }> {
-    const joined = await this.command('join_channel', { channel });
-    const { channel: name, channel_id, head } = joined as { channel: string; channel_id: string; head: number };
-    this.channels.add(channel_id, name, head);
-    return { channel: name, channelId: channel_id, head };
+  /** Joins and follows a channel by its name or id; `channelId` is what messages are addressed to. */
+  join(channel: string): Promise<{ channel: string; channelId: string; head: number }> {
+    return this.rooms.join(channel);
   }
 
-  async leave(channel: string): Promise<void> {
-    const { channel_id } = (await this.command('leave_channel', { channel })) as { channel_id: string };
-    this.channels.remove(channel_id);
+  leave(channel: string): Promise<void> {
+    return this.rooms.leave(channel);
   }
 
-  async create(
+  /** A public channel: `e2ee` unless `encryption: 'node'` lets the node read it (profile §5). */
+  create(
     channel: string,
-    more: { name?: string; description?: string } = {},
+    more: { name?: string; description?: string; encryption?: EncryptionMode } = {},
   ): Promise<{ channel: string; channelId: string }> {
-    const data = { channel, encryption: 'node', ...more };
-    const {
-      channel: name,
-      channel_id,
-      seq,
-    } = (await this.command('create_channel', data)) as { channel: string; channel_id: string; seq: number };
-    this.channels.add(channel_id, name, seq);
-    return { channel: name, channelId: channel_id };
+    return this.rooms.createPublic(channel, more);
   }
 
   /**
-   * Signs a message, writes it into the outbox and sends it as soon as there is a way. Resolves at once with the message (to be
-   * shown); `sent` or `failed` follows as an event.
+   * Writes a message into the outbox and sends it as soon as there is a way. Resolves at once with the message (to be shown); `sent` or
+   * `failed` follows as an event.
    */
-  async send(channelId: string, draft: Draft): Promise<SignedMessage> {
+  async send(channelId: string, draft: Draft): Promise<OutgoingMessage> {
     await this.load();
-    const message = composeMessage(this.options.device, channelId, draft, this.clientName);
-    await this.outbox.add(message);
-    if (this.link !== undefined) void this.flushOutbox();
-    return message;
+    const written = writeMessage(this.options.device, channelId, draft);
+    await this.outbox.add(written);
+    if (this.connection.isOpen) void this.flushOutbox();
+    return written;
   }
 
   /** As `send`, but resolves when the node has ordered the message and rejects when it refuses it. */
@@ -327,6 +292,24 @@ export class DcpClient {
     return (await this.command('send_message', message)) as unknown as PostAck;
   }
 
+  private async prepare(written: OutgoingMessage): Promise<SignedMessage> {
+    const { channel_id: channelId, content, ...rest } = written;
+    if (!this.channels.isEncrypted(channelId)) return signPlain(this.options.device, written, this.clientName);
+    const { author, timestamp, id } = rest;
+    await this.encryption.archive.keepSent(channelId, id, { content, author, timestamp });
+    try {
+      return await this.encryption.encryptor.encrypt({ ...rest, channelId, content });
+    } catch (error) {
+      if (error instanceof ChainError)
+        throw new DcpError('CONFLICT', { reason: 'channel_conflict', fault: error.fault });
+      throw error;
+    }
+  }
+
+  private async beforeRetry({ channel_id }: OutgoingMessage, error: DcpError): Promise<void> {
+    if (error.details['reason'] === 'stale_epoch') await this.encryption.states.refresh(channel_id);
+  }
+
   /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */
   private async flushOutbox(): Promise<void> {
     if (this.outboxTimer !== undefined) return;
@@ -336,8 +319,8 @@ export class DcpClient {
       return;
     }
     // Without a way the reconnect flushes; a session that is over is renewed first.
-    if (stopped.code === 'NODE_UNREACHABLE' || !this.wanted || this.outboxTimer !== undefined) return;
-    if (stopped.code === 'SESSION_EXPIRED') void this.renew();
+    if (stopped.code === 'NODE_UNREACHABLE' || !this.connection.isWanted || this.outboxTimer !== undefined) return;
+    if (stopped.code === 'SESSION_EXPIRED') void this.connection.renew();
     const told = Number(stopped.details['retry_after'] ?? 0) * 1000;
     const wait = Math.max(told, backoffDelay(this.outboxAttempts++, this.options.backoff));
     this.outboxTimer = setTimeout(() => {
@@ -346,32 +329,23 @@ export class DcpClient {
     }, wait);
   }
 
-  private resign(message: SignedMessage): SignedMessage {
-    const { content, channel_id = '', id } = message;
-    const {
-      text,
-      format,
-      mentions,
-      reply_to: replyTo,
-    } = content as { text: string; format: 'plain'; mentions: string[]; reply_to: string | null };
-    return composeMessage(
-      this.options.device,
-      channel_id,
-      { text, format, mentions, replyTo },
-      this.clientName,
-      new Date(),
-      id,
-    );
-  }
-
+  /** The node's directory: public channels. */
   async listChannels(): Promise<ChannelSummary[]> {
     return (await this.call<{ channels: ChannelSummary[] }>('/channels')).channels;
   }
 
-  /** A page of history, ascending; pass `next_cursor` as `before` for the page before it (§8.3). */
+  /** The channels one is in, private ones and DMs included. */
+  async myChannels(): Promise<MyChannel[]> {
+    return (await this.call<{ channels: MyChannel[] }>('/accounts/me/channels')).channels;
+  }
+
+  /** A page of history, ascending, decrypted; pass `next_cursor` as `before` for the page before it (§8.3). */
   async history(channel: string, options: { limit?: number; before?: string } = {}): Promise<HistoryPage> {
     const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]));
-    return await this.call<HistoryPage>(`/channels/${encodeURIComponent(channel)}/messages?${query}`);
+    const page = await this.call<{ messages: DeliveredMessage[]; has_more: boolean; next_cursor: string | null }>(
+      `/channels/${encodeURIComponent(channel)}/messages?${query}`,
+    );
+    return { ...page, messages: await this.encryption.reader.readPage(page.messages) };
   }
 
   private async readForward(channel: string, after: number) {

@@ -1,11 +1,21 @@
-import type { ChannelUpdate, DcpError, DeliveredMessage, PostAck, SignedMessage, UserStatus } from '@dcp/protocol';
+import type { ChannelUpdate, DcpError, DeliveredMessage, InvitationEvent, PostAck, UserStatus } from '@dcp/protocol';
+import type { OutgoingMessage } from './outbox/outbox.js';
+import type { DecryptFault } from './e2ee/decrypt-fault.js';
 
 export type ConnectionState = 'offline' | 'connecting' | 'online' | 'ended';
 
 /** What a client tells its application. */
 export interface ClientEvents {
   /** A message of a channel one is in, each once and in the channel's order. */
-  message: { channel: string; channelId: string; seq: number; message: DeliveredMessage };
+  message: {
+    channel: string;
+    channelId: string;
+    seq: number;
+    /** In `e2ee` channels `content` is what was decrypted. */
+    message: DeliveredMessage;
+    /** Set when it could not be read (yet): `content` is empty, and `decrypted` follows if the key comes. */
+    undecryptable?: { reason: DecryptFault };
+  };
   /** A `seq` that one is not shown (blocked author, wiped). */
   hidden: { channel: string; channelId: string; seq: number };
   channelUpdate: ChannelUpdate;
@@ -14,9 +24,29 @@ export interface ClientEvents {
   membership: { channel: string; channel_id: string; change: 'joined' | 'left' };
   state: ConnectionState;
   /** The node ordered a message of the outbox. */
-  sent: { message: SignedMessage; ack: PostAck };
+  sent: { message: OutgoingMessage; ack: PostAck };
   /** The node refused a message for good; it left the outbox. */
-  failed: { message: SignedMessage; error: DcpError };
+  failed: { message: OutgoingMessage; error: DcpError };
+  /** A device log or identity key is not believed: nothing is encrypted to this user until it is settled. */
+  deviceConflict: { userId: string; reason: string };
+  /** What the node shows of a channel breaks the rules: nothing is sent there. */
+  channelConflict: { channelId: string; reason: string };
+  /** A message that could not be read when it came can be read now; `message` is whole. */
+  decrypted: { channel: string; channelId: string; seq: number; message: DeliveredMessage };
+  /** The key of a message was refused by its owner (one was no member then): it stays unreadable. */
+  refused: { channel: string; channelId: string; seq: number; id: string };
+  /** Something of this client failed that nobody asked for just now, such as its storage. */
+  fault: { error: DcpError };
+  /** Somebody's devices have changed; one's own too: a device that one did not add is a break-in. */
+  devicesChanged: { userId: string };
+  /** Invited to a channel, or no longer. */
+  invitation: InvitationEvent;
+  /** Keys could not be given to, or taken from, a device; what follows from it heals by itself or shows as `undecryptable`. */
+  keyFault: { userId: string; device: string; reason: string };
+  /** Somebody sees another device log of this user than we do: the node may be showing two. */
+  headMismatch: { userId: string; seenBy: string };
+  /** A pairwise session was begun anew, because the other side could not use the old one. */
+  sessionReset: { userId: string; device: string };
   /** The login was refused: only the user can help (§14.3). */
   ended: { error: DcpError };
 }

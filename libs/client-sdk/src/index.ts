@@ -1,6 +1,12 @@
 export { ready } from '@dcp/crypto';
-export { DcpClient, type ChannelSummary, type ClientOptions, type HistoryPage } from './client.js';
-export { composeMessage, newMessageId, type Draft } from './channels/compose.js';
+export { DcpClient, type ChannelSummary, type ClientOptions, type HistoryPage, type MyChannel } from './client.js';
+export { type CertifiedDevice } from './e2ee/device-log.js';
+export { type DecryptFault } from './e2ee/decrypt-fault.js';
+export { type ReadMessage } from './e2ee/message-reader.js';
+export { parseInviteLink, type InviteLink } from './e2ee/state-changes.js';
+export { People } from './people.js';
+export { Rooms, type Joined, type OpenInvitation } from './rooms.js';
+export { composeMessage, newMessageId, signPlain, writeMessage, type Draft } from './channels/compose.js';
 export { EventHub, type ClientEvents, type ConnectionState } from './events.js';
 export { resolveChannelAlias, resolveUserAlias } from './identity/aliases.js';
 export {
@@ -12,7 +18,14 @@ export {
   type NewIdentity,
   type OpenIdentity,
 } from './identity/identity-file.js';
-export { MAX_OUTBOX, Outbox, type Outcome, type OutboxEntry, type OutboxHandlers } from './outbox/outbox.js';
+export {
+  MAX_OUTBOX,
+  Outbox,
+  type Outcome,
+  type OutboxEntry,
+  type OutboxHandlers,
+  type OutgoingMessage,
+} from './outbox/outbox.js';
 export { addDevice, revokeDevice } from './session/add-device.js';
 export { deviceEntryHash, restoreDevice, storeDevice, type Device, type StoredDevice } from './session/device.js';
 export {
@@ -24,7 +37,8 @@ export {
   type Registration,
 } from './session/registration.js';
 export { SessionKeeper, type Credentials, type StoredSession } from './session/session-keeper.js';
-export { MemoryStorage, type Storage } from './storage/storage.js';
+export { SealedStorage } from './storage/sealed-storage.js';
+export { MemoryStorage, type Changes, type Storage } from './storage/storage.js';
 export { backoffDelay, type BackoffSettings } from './transport/backoff.js';
 export { HttpApi } from './transport/http.js';
 export { SocketLink, type LinkHandlers } from './transport/socket-link.js';

@@ -9,6 +9,7 @@ export * from './fields.js';
 export * from './genesis.js';
 export * from './identity-file.js';
 export * from './json.js';
+export * from './key-payloads.js';
 export * from './keys.js';
 export * from './messages.js';
 export * from './names.js';

@@ -20,6 +20,8 @@ export const MAX_CLAIM_DEVICES = 50;
 /** Hand-overs of one `send_keys`, and the base64 of one. */
 export const MAX_SEND_KEYS = 64;
 export const MAX_KEY_MESSAGE = 60_000;
+/** The base64 of all of them together: they fit into one frame. Above it: MESSAGE_TOO_LARGE with `details.max_size`, send them in parts. */
+export const MAX_SEND_KEYS_BYTES = 192 * 1024;
 /** Items of one `fetch_keys` answer. */
 export const MAX_FETCH_KEYS = 64;
 /** Users of one `get_devices`. */

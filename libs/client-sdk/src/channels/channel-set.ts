@@ -1,5 +1,4 @@
-import type { DeliveredMessage, ServerEvent } from '@dcp/protocol';
-import type { EventHub } from '../events.js';
+import type { ChannelUpdate, DeliveredMessage, ServerEvent } from '@dcp/protocol';
 import type { Storage } from '../storage/storage.js';
 import { ChannelCursor, type EntryEvent } from './channel-cursor.js';
 
@@ -15,7 +14,19 @@ interface HistoryAnswer {
   has_more: boolean;
 }
 
-export type ReadHistory = (channelId: string, after: number) => Promise<HistoryAnswer>;
+export interface ChannelSetHandlers {
+  readHistory(channelId: string, after: number): Promise<HistoryAnswer>;
+  /** Each entry once and in order. */
+  deliver(event: EntryEvent, encrypted: boolean): void;
+  /** The first `seq` that was delivered and is not dealt with yet; undefined: none. */
+  pendingSeq(channelId: string): number | undefined;
+}
+
+interface StoredCursor {
+  name: string;
+  seq: number;
+  encrypted?: boolean;
+}
 
 /** The channels that a client hears, and how far it has seen each of them. */
 export class ChannelSet {
@@ -24,26 +35,29 @@ export class ChannelSet {
   private early: EntryEvent[] = [];
   private storing: ReturnType<typeof setTimeout> | undefined;
 
+  private readonly encrypted = new Set<string>();
+
   constructor(
     private readonly storage: Storage,
-    private readonly events: EventHub,
-    private readonly readHistory: ReadHistory,
+    private readonly handlers: ChannelSetHandlers,
   ) {}
 
   async load(): Promise<void> {
-    const stored = (await this.storage.get<Record<string, { name: string; seq: number }>>(STORE_KEY)) ?? {};
-    for (const [channelId, { name, seq }] of Object.entries(stored)) this.add(channelId, name, seq);
+    const stored = (await this.storage.get<Record<string, StoredCursor>>(STORE_KEY)) ?? {};
+    for (const [channelId, { name, seq, encrypted = false }] of Object.entries(stored))
+      this.add(channelId, name, seq, encrypted);
   }
 
   /** Starts to follow a channel after `seq`; a known one keeps its place. */
-  add(channelId: string, name: string, seq: number): ChannelCursor {
+  add(channelId: string, name: string, seq: number, encrypted: boolean): ChannelCursor {
+    if (encrypted) this.encrypted.add(channelId);
     let cursor = this.cursors.get(channelId);
     if (cursor === undefined) {
       cursor = new ChannelCursor(
         channelId,
         name,
         seq,
-        (event) => this.deliver(event),
+        (event) => this.pass(event),
         (behind) => this.catchUp(behind),
       );
       this.cursors.set(channelId, cursor);
@@ -57,6 +71,15 @@ export class ChannelSet {
     const mine = this.early.filter(({ data }) => data.channel_id === cursor.channelId);
     this.early = this.early.filter(({ data }) => data.channel_id !== cursor.channelId);
     for (const event of mine) cursor.accept(event);
+  }
+
+  /** Nobody can turn an encrypted channel into a readable one: the mode is part of the genesis, which the id is the hash of. */
+  isEncrypted(channelId: string): boolean {
+    return this.encrypted.has(channelId);
+  }
+
+  keepOnly(channelIds: ReadonlySet<string>): void {
+    for (const channelId of [...this.cursors.keys()]) if (!channelIds.has(channelId)) this.remove(channelId);
   }
 
   remove(channelId: string): void {
@@ -74,10 +97,9 @@ export class ChannelSet {
     return Object.fromEntries([...this.cursors].map(([channelId, cursor]) => [channelId, cursor.lastSeq]));
   }
 
-  handle(event: ServerEvent): void {
-    if (event.event === 'message' || event.event === 'message_hidden') this.handleEntry(event);
-    else if (event.event === 'resume_gap') this.cursors.get(event.data.channel_id)?.gap();
-    else if (event.event === 'channel_update') this.update(event);
+  handle(event: Extract<ServerEvent, { event: 'message' | 'message_hidden' | 'resume_gap' }>): void {
+    if (event.event === 'resume_gap') this.cursors.get(event.data.channel_id)?.gap();
+    else this.handleEntry(event);
   }
 
   private handleEntry(event: EntryEvent): void {
@@ -87,23 +109,21 @@ export class ChannelSet {
     if (this.early.length > MAX_EARLY) this.early.shift();
   }
 
-  private update({ data }: Extract<ServerEvent, { event: 'channel_update' }>): void {
-    if (data.seq <= (this.updates.get(data.channel_id) ?? 0)) return;
-    this.updates.set(data.channel_id, data.seq);
-    this.events.emit('channelUpdate', data);
+  /** False for a change that was told before. */
+  isNewUpdate({ channel_id, seq }: ChannelUpdate): boolean {
+    if (seq <= (this.updates.get(channel_id) ?? 0)) return false;
+    this.updates.set(channel_id, seq);
+    return true;
   }
 
-  private deliver(event: EntryEvent): void {
+  private pass(event: EntryEvent): void {
     this.storeSoon();
-    const { channel, channel_id: channelId, seq } = event.data;
-    if (event.event === 'message')
-      this.events.emit('message', { channel, channelId, seq, message: event.data.message });
-    else this.events.emit('hidden', { channel, channelId, seq });
+    this.handlers.deliver(event, this.encrypted.has(event.data.channel_id));
   }
 
   private async catchUp(cursor: ChannelCursor): Promise<void> {
     for (;;) {
-      const page = await this.readHistory(cursor.channelId, cursor.lastSeq);
+      const page = await this.handlers.readHistory(cursor.channelId, cursor.lastSeq);
       if (page.last_seq === null) return;
       cursor.fill(
         page.messages.map((message) => asEvent(message)),
@@ -121,8 +141,15 @@ export class ChannelSet {
   async store(): Promise<void> {
     clearTimeout(this.storing);
     this.storing = undefined;
-    const entries = [...this.cursors].map(([id, { name, lastSeq }]) => [id, { name, seq: lastSeq }] as const);
+    const entries = [...this.cursors].map(([id, cursor]) => [id, this.stored(id, cursor)] as const);
     await this.storage.set(STORE_KEY, Object.fromEntries(entries));
+  }
+
+  /** No further than what was dealt with: the rest comes again after a crash. */
+  private stored(channelId: string, { name, lastSeq }: ChannelCursor): StoredCursor {
+    const pending = this.handlers.pendingSeq(channelId);
+    const seq = pending === undefined ? lastSeq : Math.min(lastSeq, pending - 1);
+    return { name, seq, ...(this.encrypted.has(channelId) ? { encrypted: true } : {}) };
   }
 }
 

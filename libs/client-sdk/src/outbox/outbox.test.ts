@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { generateEd25519KeyPair, generateX25519KeyPair, ready } from '@dcp/crypto';
 import { DcpError, type PostAck, type SignedMessage } from '@dcp/protocol';
-import { composeMessage } from '../channels/compose.js';
+import { signPlain, writeMessage } from '../channels/compose.js';
 import type { Device } from '../session/device.js';
 import { MemoryStorage } from '../storage/storage.js';
 import { Outbox, type Outcome } from './outbox.js';
@@ -16,14 +16,15 @@ beforeAll(async () => {
   device = { id: 'dev_aaaaaaaaaaaaaaaa', userId: 'n0000000.alice', seed, exchangeKey: privateKey };
 });
 
-const message = (text: string) => composeMessage(device, CHANNEL, { text }, 'test/1');
+const message = (text: string) => writeMessage(device, CHANNEL, { text });
 const ack = ({ id }: SignedMessage): PostAck => ({ message_id: id, seq: 1, timestamp: '', state: 'ordered' });
 
 function boxOver(storage: MemoryStorage, send: (message: SignedMessage) => Promise<PostAck>) {
   const outcomes: { id: string; outcome: Outcome }[] = [];
   const box = new Outbox(storage, {
     send,
-    resign: (old) => composeMessage(device, CHANNEL, { text: 'again' }, 'test/1', new Date(), old.id),
+    prepare: async (written) => signPlain(device, written, 'test/1'),
+    beforeRetry: async () => undefined,
     onOutcome: ({ id }, outcome) => outcomes.push({ id, outcome }),
   });
   return { box, outcomes };
@@ -47,7 +48,11 @@ describe('Outbox', () => {
 
   it('[DCP-14.3-02] keeps what could not be sent, over a restart too, and sends the same bytes again', async () => {
     const storage = new MemoryStorage();
-    const away = boxOver(storage, async () => Promise.reject(new DcpError('NODE_UNREACHABLE')));
+    const tried: SignedMessage[] = [];
+    const away = boxOver(storage, async (one) => {
+      tried.push(one);
+      throw new DcpError('NODE_UNREACHABLE');
+    });
     const first = message('a');
     await away.box.add(first);
     await away.box.flush();
@@ -60,8 +65,8 @@ describe('Outbox', () => {
     });
     await box.load();
     await box.flush();
-    expect(later).toEqual([first]);
-    expect(outcomes).toEqual([{ id: first.id, outcome: { sent: ack(first) } }]);
+    expect(later).toEqual(tried);
+    expect(outcomes).toMatchObject([{ id: first.id, outcome: { sent: { message_id: first.id } } }]);
   });
 
   it('[DCP-14.3-05] a protocol error is final: one attempt, then the user hears of it', async () => {
@@ -84,11 +89,12 @@ describe('Outbox', () => {
       if (sent.length === 1) throw new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'clock_skew' });
       return ack(one);
     });
-    const old = composeMessage(device, CHANNEL, { text: 'late' }, 'test/1', new Date(Date.now() - 3_600_000));
+    const old = writeMessage(device, CHANNEL, { text: 'late' }, new Date(Date.now() - 3_600_000));
     await box.add(old);
     await box.flush();
     expect(sent.map(({ id }) => id)).toEqual([old.id, old.id]);
-    expect(sent[1]?.signature).not.toBe(old.signature);
+    expect(sent[1]?.signature).not.toBe(sent[0]?.signature);
+    expect(Date.parse(sent[1]?.timestamp ?? '')).toBeGreaterThan(Date.parse(old.timestamp));
     expect(outcomes).toMatchObject([{ outcome: { sent: { message_id: old.id } } }]);
   });
 });

@@ -1,30 +1,49 @@
 import { asDcpError, DcpError, type PostAck, type SignedMessage } from '@dcp/protocol';
 import type { Storage } from '../storage/storage.js';
 
+/** What one has written, as oneself sees it. */
+export interface OutgoingMessage {
+  id: string;
+  type: 'text';
+  author: string;
+  device: string;
+  channel_id: string;
+  timestamp: string;
+  content: Record<string, unknown>;
+}
+
 export interface OutboxEntry {
   /** Order of writing, across restarts. */
   order: number;
-  message: SignedMessage;
+  written: OutgoingMessage;
+  /** As it was signed, and encrypted where the channel is: sending again must send the same bytes. */
+  message?: SignedMessage;
 }
 
 /** How an entry leaves the outbox. */
 export type Outcome = { sent: PostAck } | { failed: DcpError };
 
 export interface OutboxHandlers {
+  /** Signs, and encrypts where the channel is `e2ee`, under the time that `written` has. */
+  prepare(written: OutgoingMessage): Promise<SignedMessage>;
   /** Sends one message; rejects with a DcpError. */
   send(message: SignedMessage): Promise<PostAck>;
-  /** The same message under a new time: its clock was refused, so it is not stored anywhere. */
-  resign(message: SignedMessage): SignedMessage;
-  onOutcome(message: SignedMessage, outcome: Outcome): void;
+  /** The node has refused this form (clock, key epoch) and stored nothing: what it knows better is learnt before the next try. */
+  beforeRetry(written: OutgoingMessage, error: DcpError): Promise<void>;
+  onOutcome(written: OutgoingMessage, outcome: Outcome): void;
 }
 
 const PREFIX = 'outbox/';
 /** Messages that may wait; more are refused, so that a client that is offline for ever does not fill its disk. */
 export const MAX_OUTBOX = 10_000;
+/** Refusals that a newly prepared message can pass. */
+const PREPARED_AGAIN = new Set(['clock_skew', 'stale_epoch']);
+const MAX_PREPARED = 4;
 
 /**
  * Messages on their way: written down before they are sent, sent in order, kept until the node has answered. Sending the same id again
- * is safe (profile §4), so whatever happens in between nothing is lost and nothing appears twice.
+ * is safe (profile §4), so whatever happens in between nothing is lost and nothing appears twice. They are signed and encrypted just
+ * before they go, under the keys of that moment.
  */
 export class Outbox {
   private entries: OutboxEntry[] = [];
@@ -40,6 +59,11 @@ export class Outbox {
     return this.entries.length;
   }
 
+  /** What waits, in order. */
+  waiting(): OutgoingMessage[] {
+    return this.entries.map(({ written }) => written);
+  }
+
   /** Reads what an earlier run left. */
   async load(): Promise<void> {
     const keys = await this.storage.keys(PREFIX);
@@ -49,10 +73,10 @@ export class Outbox {
   }
 
   /** Resolves when the message is written down; its outcome comes later. */
-  async add(message: SignedMessage): Promise<void> {
+  async add(written: OutgoingMessage): Promise<void> {
     if (this.entries.length >= MAX_OUTBOX)
       throw new DcpError('RATE_LIMITED', { reason: 'outbox_full', retry_after: 60 });
-    const entry = { order: this.nextOrder++, message };
+    const entry = { order: this.nextOrder++, written };
     this.entries.push(entry);
     await this.storage.set(keyOf(entry), entry);
   }
@@ -74,32 +98,45 @@ export class Outbox {
       if (outcome instanceof DcpError) return outcome;
       this.entries.shift();
       await this.storage.delete(keyOf(entry));
-      this.handlers.onOutcome(entry.message, outcome);
+      this.handlers.onOutcome(entry.written, outcome);
     }
     return undefined;
   }
 
   /** An error that passes: not now; the entry stays. */
   private async trySend(entry: OutboxEntry): Promise<Outcome | DcpError> {
-    try {
-      return { sent: await this.handlers.send(entry.message) };
-    } catch (thrown) {
-      const error = asDcpError(thrown);
-      if (error.code === 'SESSION_EXPIRED' || error.retryable) return error;
-      if (error.details['reason'] !== 'clock_skew') return { failed: error };
-      entry.message = this.handlers.resign(entry.message);
-      await this.storage.set(keyOf(entry), entry);
-      return await this.sendResigned(entry);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return { sent: await this.handlers.send(await this.prepared(entry)) };
+      } catch (thrown) {
+        const error = asDcpError(thrown);
+        if (error.code === 'SESSION_EXPIRED' || error.retryable) return error;
+        const again = PREPARED_AGAIN.has(String(error.details['reason'])) && attempt < MAX_PREPARED;
+        // A second refusal of the clock means that this machine's time is wrong: the user has to know.
+        if (!again || (error.details['reason'] === 'clock_skew' && attempt > 1)) return { failed: error };
+        const stopped = await this.forgetPrepared(entry, error);
+        if (stopped !== undefined) return stopped;
+      }
     }
   }
 
-  /** A second refusal of the clock means that this machine's time is wrong: the user has to know. */
-  private async sendResigned(entry: OutboxEntry): Promise<Outcome | DcpError> {
+  private async prepared(entry: OutboxEntry): Promise<SignedMessage> {
+    if (entry.message === undefined) {
+      entry.message = await this.handlers.prepare(entry.written);
+      await this.storage.set(keyOf(entry), entry);
+    }
+    return entry.message;
+  }
+
+  private async forgetPrepared(entry: OutboxEntry, error: DcpError): Promise<DcpError | undefined> {
+    delete entry.message;
+    entry.written = { ...entry.written, timestamp: new Date().toISOString() };
+    await this.storage.set(keyOf(entry), entry);
     try {
-      return { sent: await this.handlers.send(entry.message) };
+      await this.handlers.beforeRetry(entry.written, error);
+      return undefined;
     } catch (thrown) {
-      const error = asDcpError(thrown);
-      return error.retryable ? error : { failed: error };
+      return asDcpError(thrown);
     }
   }
 }

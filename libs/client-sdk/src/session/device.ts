@@ -13,7 +13,8 @@ import {
   toBase64,
   toUtf8,
 } from '@dcp/crypto';
-import { canonicalJson, signingInput, type DeviceEntry } from '@dcp/protocol';
+import { canonicalJson, PQ_CAPABILITY, signingInput, type DeviceEntry } from '@dcp/protocol';
+import { deriveBackupKey } from '../e2ee/storage-key.js';
 import type { OpenIdentity } from '../identity/identity-file.js';
 
 /** A device's own keys: one signs challenges and messages, the other agrees on keys. */
@@ -22,6 +23,8 @@ export interface Device {
   userId: string;
   seed: SecretBytes;
   exchangeKey: SecretBytes;
+  /** Opens the user's sealed backup; made from the identity key when the device was added. */
+  backupKey?: SecretBytes | undefined;
 }
 
 /** A device as it is stored; holds private keys, so it belongs in a place that only its user reads. */
@@ -30,6 +33,7 @@ export interface StoredDevice {
   user_id: string;
   signing_seed: string;
   exchange_key: string;
+  backup_key?: string;
 }
 
 /** New keys and the certificate that adds them to the user's device log (TYPE DEVICE, signed by the identity key). */
@@ -51,11 +55,17 @@ export function newDevice(
     name,
     signing_key: formatKey('ed25519', signing.publicKey),
     exchange_key: formatKey('x25519', exchange.publicKey),
-    capabilities: ['text'],
+    capabilities: ['text', PQ_CAPABILITY],
     created: new Date().toISOString(),
   };
   return {
-    device: { id, userId, seed: signing.seed, exchangeKey: exchange.privateKey },
+    device: {
+      id,
+      userId,
+      seed: signing.seed,
+      exchangeKey: exchange.privateKey,
+      backupKey: deriveBackupKey(identity.seed),
+    },
     entry: signEntry(identity, entry),
   };
 }
@@ -87,6 +97,7 @@ export function storeDevice(device: Device): StoredDevice {
     user_id: device.userId,
     signing_seed: toBase64(device.seed.reveal()),
     exchange_key: toBase64(device.exchangeKey.reveal()),
+    ...(device.backupKey === undefined ? {} : { backup_key: toBase64(device.backupKey.reveal()) }),
   };
 }
 
@@ -96,6 +107,7 @@ export function restoreDevice(stored: StoredDevice): Device {
     userId: stored.user_id,
     seed: new SecretBytes(fromBase64(stored.signing_seed)),
     exchangeKey: new SecretBytes(fromBase64(stored.exchange_key)),
+    ...(stored.backup_key === undefined ? {} : { backupKey: new SecretBytes(fromBase64(stored.backup_key)) }),
   };
 }
 

@@ -1,11 +1,16 @@
+/** Keys and their new values; undefined deletes. */
+export type Changes = ReadonlyMap<string, unknown>;
+
 /**
- * Where a client keeps what must outlive the process: the outbox, how far each channel was read. Values are JSON. A `set` that has
+ * Where a client keeps what must outlive the process: keys, the outbox, how far each channel was read. Values are JSON. A write that has
  * resolved survives a crash in the adapters that can promise that.
  */
 export interface Storage {
   get<T>(key: string): Promise<T | undefined>;
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
+  /** All or nothing. */
+  apply(changes: Changes): Promise<void>;
   /** Keys that begin with `prefix`, sorted. */
   keys(prefix: string): Promise<string[]>;
 }
@@ -25,6 +30,13 @@ export class MemoryStorage implements Storage {
 
   async delete(key: string): Promise<void> {
     this.values.delete(key);
+  }
+
+  async apply(changes: Changes): Promise<void> {
+    for (const [key, value] of changes) {
+      if (value === undefined) this.values.delete(key);
+      else this.values.set(key, JSON.stringify(value));
+    }
   }
 
   async keys(prefix: string): Promise<string[]> {

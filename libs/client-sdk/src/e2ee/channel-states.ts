@@ -1,0 +1,171 @@
+import {
+  DcpError,
+  parseWith,
+  signedGenesisSchema,
+  stateEntrySchema,
+  type DeliveredMessage,
+  type Genesis,
+  type StateEntry,
+  type Visibility,
+} from '@dcp/protocol';
+import type { EventHub } from '../events.js';
+import type { Storage } from '../storage/storage.js';
+import { ChainError, chainFromGenesis, dmState, extendChain, type ChannelState } from './channel-chain.js';
+import type { DeviceDirectory } from './device-directory.js';
+import { deviceAt, signingKeyOf, type VerifiedLog } from './device-log.js';
+import type { NodePort } from './node-port.js';
+import { SerialByKey } from './serial.js';
+
+const PREFIX = 'e2ee/channel/';
+const MAX_CACHED = 1_000;
+
+interface StatePage {
+  channel: string;
+  visibility: Visibility;
+  genesis: Genesis | null;
+  genesis_signature: string | null;
+  entries: DeliveredMessage[];
+  has_more: boolean;
+}
+
+export interface InviteLinkProof {
+  key: string;
+  proof: string;
+}
+
+/** The verified state of every `e2ee` channel one has to do with. */
+export class ChannelStates {
+  private readonly cache = new Map<string, ChannelState>();
+  private readonly lines = new SerialByKey();
+
+  constructor(
+    private readonly userId: string,
+    private readonly storage: Storage,
+    private readonly node: NodePort,
+    private readonly directory: DeviceDirectory,
+    private readonly events: EventHub,
+  ) {}
+
+  /** The state as far as it is known here; read whole from the node the first time. Throws ChainError, DcpError. */
+  async get(channelId: string): Promise<ChannelState> {
+    return (await this.load(channelId)) ?? (await this.refresh(channelId));
+  }
+
+  /** Reads on from where the state was known, and checks. */
+  async refresh(channelId: string, link?: InviteLinkProof): Promise<ChannelState> {
+    return await this.lines.run(channelId, () => this.read(channelId, link));
+  }
+
+  /** A state entry that came with the channel's stream, in its order. Answers the state after it. */
+  async accept(entry: DeliveredMessage): Promise<ChannelState> {
+    const channelId = entry.channel_id;
+    return await this.lines.run(channelId, async () => {
+      const state = await this.load(channelId);
+      if (state === undefined) return await this.read(channelId);
+      if (entry.node.seq <= state.seq) return state;
+      // An entry in between was not delivered here: the rest is read.
+      if (entry['prev_state'] !== state.head) return await this.read(channelId);
+      return await this.extend(state, [entry]);
+    });
+  }
+
+  /** A channel that one made oneself: the node has accepted this genesis and first entry. */
+  async begin(state: ChannelState): Promise<void> {
+    await this.keep(state);
+  }
+
+  async openDm(channelId: string, other: string): Promise<ChannelState> {
+    const state = dmState(channelId, this.userId, other);
+    await this.keep(state);
+    return state;
+  }
+
+  async forget(channelId: string): Promise<void> {
+    this.cache.delete(channelId);
+    await this.storage.delete(PREFIX + channelId);
+  }
+
+  private async read(channelId: string, link?: InviteLinkProof): Promise<ChannelState> {
+    try {
+      let state = await this.load(channelId);
+      for (;;) {
+        const page = await this.node.command<StatePage>('get_state', {
+          channel: channelId,
+          after: state?.seq ?? 0,
+          ...(link === undefined ? {} : { link }),
+        });
+        state ??= this.start(channelId, page);
+        state = await this.extend(state, page.entries);
+        if (!page.has_more) break;
+      }
+      await this.keep(state);
+      return state;
+    } catch (error) {
+      if (error instanceof ChainError) this.events.emit('channelConflict', { channelId, reason: error.fault });
+      throw error;
+    }
+  }
+
+  private start(channelId: string, page: StatePage): ChannelState {
+    if (page.visibility === 'dm') return dmState(channelId, this.userId, page.channel.slice(1));
+    const signed = parseWith(signedGenesisSchema, { genesis: page.genesis, signature: page.genesis_signature });
+    return chainFromGenesis(channelId, signed.genesis, signed.signature);
+  }
+
+  private async extend(state: ChannelState, entries: readonly DeliveredMessage[]): Promise<ChannelState> {
+    const parsed = entries.map((entry) => ({ entry: parseEntry(state.channelId, entry), seq: entry.node.seq }));
+    const logs = await this.directory.logs([...new Set(parsed.map(({ entry }) => entry.author))]);
+    let current = state;
+    for (const { entry, seq } of parsed) {
+      const again = await this.logOf(entry, logs);
+      current = extendChain(current, entry, seq, (one, identityKey) => keyFrom(again, one, identityKey));
+    }
+    if (parsed.length > 0) await this.keep(current);
+    return current;
+  }
+
+  /** The log may have grown since it was last compared: a device that is not in it is asked for once more. */
+  private async logOf(entry: StateEntry, logs: Map<string, VerifiedLog>): Promise<VerifiedLog | undefined> {
+    const log = logs.get(entry.author);
+    if (log?.devices[entry.device] !== undefined) return log;
+    const reread = await this.directory.reread(entry.author);
+    if (reread !== undefined) logs.set(entry.author, reread);
+    return reread;
+  }
+
+  private async load(channelId: string): Promise<ChannelState | undefined> {
+    const cached = this.cache.get(channelId);
+    if (cached !== undefined) return cached;
+    const stored = await this.storage.get<ChannelState>(PREFIX + channelId);
+    if (stored !== undefined) this.remember(stored);
+    return stored;
+  }
+
+  private async keep(state: ChannelState): Promise<void> {
+    await this.storage.set(PREFIX + state.channelId, state);
+    this.remember(state);
+  }
+
+  private remember(state: ChannelState): void {
+    this.cache.delete(state.channelId);
+    this.cache.set(state.channelId, state);
+    const oldest = this.cache.keys().next();
+    if (this.cache.size > MAX_CACHED && oldest.done !== true) this.cache.delete(oldest.value);
+  }
+}
+
+function parseEntry(channelId: string, message: DeliveredMessage): StateEntry {
+  const { channel: _channel, node: _node, ...entry } = message;
+  try {
+    return parseWith(stateEntrySchema, entry);
+  } catch (error) {
+    if (error instanceof DcpError) throw new ChainError('malformed_entry', channelId);
+    throw error;
+  }
+}
+
+function keyFrom(log: VerifiedLog | undefined, entry: StateEntry, identityKey: string | null): Uint8Array | undefined {
+  if (log === undefined || (identityKey !== null && log.identityKey !== identityKey)) return undefined;
+  const device = deviceAt(log, entry.device, entry.timestamp);
+  return device === undefined ? undefined : signingKeyOf(device);
+}

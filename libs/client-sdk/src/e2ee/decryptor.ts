@@ -1,0 +1,116 @@
+import { CryptoError, verifySigned } from '@dcp/crypto';
+import { messageSigningInput, type DeliveredMessage } from '@dcp/protocol';
+import type { EventHub } from '../events.js';
+import type { ChannelState } from './channel-chain.js';
+import type { ChannelStates } from './channel-states.js';
+import { DecryptError } from './decrypt-fault.js';
+import { membersByTag, readHeads, shortHead, userTag, type ClaimedHead } from './device-heads.js';
+import type { DeviceDirectory } from './device-directory.js';
+import { deviceAt, signingKeyOf, type CertifiedDevice } from './device-log.js';
+import { openContent, type SealedFrame } from './message-form.js';
+import type { ReceivedKey, ReceivedKeys } from './received-keys.js';
+
+export interface DecryptorParts {
+  userId: string;
+  states: ChannelStates;
+  directory: DeviceDirectory;
+  keys: ReceivedKeys;
+  events: EventHub;
+  now: () => number;
+}
+
+export interface Decrypted {
+  content: Record<string, unknown>;
+  keyId: string;
+  /** The key as it is after this message: to be written together with what was read. */
+  key: ReceivedKey;
+}
+
+/** An encrypted message's own words, checked for their shape. */
+export interface SealedMessage {
+  frame: SealedFrame;
+  nonce: string;
+  content: Record<string, unknown>;
+  signature: string;
+}
+
+/** Opens one message: whose it is, that it is whole, and only then what it says. */
+export class Decryptor {
+  constructor(private readonly parts: DecryptorParts) {}
+
+  /** Throws DecryptError. `live`: it came in its order, so its author must be a member now. */
+  async open(message: DeliveredMessage, live: boolean): Promise<Decrypted> {
+    const sealed = sealedOf(message);
+    const { frame } = sealed;
+    const state = live ? await this.parts.states.get(frame.channel_id) : undefined;
+    if (state !== undefined && state.members[frame.author] === undefined) throw new DecryptError('not_a_member');
+    const device = await this.deviceOf(frame, state);
+    if (!verifySigned(signingKeyOf(device), messageSigningInput(message), sealed.signature))
+      throw new DecryptError('bad_signature');
+    const owner = { channelId: frame.channel_id, userId: frame.author, device: frame.device };
+    const key = await this.parts.keys.require(frame.key_id, owner);
+    const { content, heads } = this.use(key, sealed);
+    if (state !== undefined) await this.checkHeads(state, frame.author, readHeads(heads));
+    return { content, keyId: frame.key_id, key };
+  }
+
+  private async deviceOf(frame: SealedFrame, state: ChannelState | undefined): Promise<CertifiedDevice> {
+    const { directory } = this.parts;
+    let log = (await directory.known(frame.author)) ?? (await directory.log(frame.author));
+    if (log?.devices[frame.device] === undefined) log = await directory.reread(frame.author);
+    const pinned = state?.members[frame.author]?.identityKey;
+    if (log !== undefined && pinned !== undefined && pinned !== null && pinned !== log.identityKey)
+      throw new DecryptError('unknown_device');
+    const device = log === undefined ? undefined : deviceAt(log, frame.device, frame.timestamp);
+    if (device === undefined) throw new DecryptError('unknown_device');
+    return device;
+  }
+
+  private use(key: ReceivedKey, { frame, nonce, content }: SealedMessage) {
+    try {
+      return key.chain.open(frame.n, this.parts.now(), (conversationKey) =>
+        openContent(conversationKey, frame, nonce, content),
+      );
+    } catch (error) {
+      if (!(error instanceof CryptoError)) throw error;
+      // Before the chain's start: we were not given it. Everything else was used up or is too far ahead.
+      throw new DecryptError(FAULTS[error.code] ?? 'malformed');
+    }
+  }
+
+  /** What others are shown of the device logs, against what we are shown (profile §5). */
+  private async checkHeads(state: ChannelState, author: string, heads: readonly ClaimedHead[]): Promise<void> {
+    const byTag = membersByTag(state);
+    for (const { tag, head } of heads) {
+      const userId = byTag.get(tag);
+      if (userId === undefined || (await this.knows(userId, head))) continue;
+      // An author knows his own log: if the node does not show us what he names, it hides something.
+      if (tag === userTag(author)) await this.parts.directory.raise(author, 'unknown_head');
+      else this.parts.events.emit('headMismatch', { userId, seenBy: author });
+    }
+  }
+
+  private async knows(userId: string, head: string): Promise<boolean> {
+    const { directory } = this.parts;
+    const holds = (hashes: readonly string[] | undefined) =>
+      hashes === undefined || hashes.some((hash) => shortHead(hash) === head);
+    return holds((await directory.known(userId))?.hashes) || holds((await directory.reread(userId))?.hashes);
+  }
+}
+
+const FAULTS: Partial<Record<string, 'replayed' | 'no_key' | 'malformed'>> = {
+  replayed: 'replayed',
+  too_old: 'no_key',
+  too_many_skipped: 'malformed',
+};
+
+/** Throws DecryptError `malformed` unless all that the frame needs is there. */
+export function sealedOf(message: DeliveredMessage): SealedMessage {
+  const { id, type, timestamp, author, device, channel_id, content, signature } = message;
+  const { algorithm, key_id, nonce, device: keyDevice, epoch, n } = message.encryption;
+  if (algorithm !== 'chacha20-poly1305' || device === undefined || keyDevice !== device)
+    throw new DecryptError('malformed');
+  if (epoch === undefined || n === undefined) throw new DecryptError('malformed');
+  const frame = { channel_id, id, type, timestamp, author, device, key_id, epoch, n };
+  return { frame, nonce, content, signature };
+}

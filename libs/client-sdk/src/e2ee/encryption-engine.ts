@@ -1,0 +1,199 @@
+import { deriveStorageKey } from './storage-key.js';
+import type { ServerEvent } from '@dcp/protocol';
+import type { EventHub } from '../events.js';
+import type { Device } from '../session/device.js';
+import { SealedStorage } from '../storage/sealed-storage.js';
+import type { Storage } from '../storage/storage.js';
+import { Archive } from './archive.js';
+import { ChannelStates } from './channel-states.js';
+import { Decryptor } from './decryptor.js';
+import { DeviceDirectory } from './device-directory.js';
+import { Encryptor } from './encryptor.js';
+import { KeyBackup } from './key-backup.js';
+import { KeyDesk } from './key-desk.js';
+import { KeyQueue } from './key-queue.js';
+import { KeyRequests } from './key-requests.js';
+import { sealedOf } from './decryptor.js';
+import { MessageReader } from './message-reader.js';
+import { MonthKeys } from './month-keys.js';
+import type { NodePort } from './node-port.js';
+import { OwnPrekeys } from './own-prekeys.js';
+import { OwnSenderKeys, startAgain, type OwnKey } from './own-sender-keys.js';
+import { PairSessions } from './pair-sessions.js';
+import { ReceivedKeys, type KeyOwner } from './received-keys.js';
+import { UnreadMessages } from './unread-messages.js';
+
+export interface EngineOptions {
+  device: Device;
+  storage: Storage;
+  node: NodePort;
+  events: EventHub;
+  /** Off for accounts that leave no trace: nothing read is kept, nothing is backed up. */
+  archive: boolean;
+  /** Milliseconds since 1970; default the system's clock. */
+  now?: () => number;
+}
+
+const TICK_MS = 1_000;
+const UPKEEP_MS = 3_600_000;
+const RESTORED = 'e2ee/restored';
+
+/** All of a device's encryption, put together: the order of these lines is the order of dependence. */
+export class EncryptionEngine {
+  readonly storage: Storage;
+  readonly directory: DeviceDirectory;
+  readonly states: ChannelStates;
+  readonly prekeys: OwnPrekeys;
+  readonly sessions: PairSessions;
+  readonly received: ReceivedKeys;
+  readonly own: OwnSenderKeys;
+  readonly months: MonthKeys;
+  readonly archive: Archive;
+  readonly backup: KeyBackup;
+  readonly encryptor: Encryptor;
+  readonly reader: MessageReader;
+  readonly queue: KeyQueue;
+  readonly requests: KeyRequests;
+  private readonly unread: UnreadMessages;
+  private ticking: ReturnType<typeof setInterval> | undefined;
+  private upkeepDue = 0;
+
+  constructor(private readonly options: EngineOptions) {
+    const { device, node, events, archive, now = Date.now } = options;
+    const storage = new SealedStorage(options.storage, deriveStorageKey(device.seed));
+    this.storage = storage;
+    this.directory = new DeviceDirectory(storage, node, events);
+    const { directory } = this;
+    this.states = new ChannelStates(device.userId, storage, node, directory, events);
+    this.prekeys = new OwnPrekeys(device, storage, node, now);
+    this.sessions = new PairSessions(device, storage, node, directory, this.prekeys, events, now);
+    this.received = new ReceivedKeys(storage, now);
+    this.own = new OwnSenderKeys(storage, archive, now);
+    this.backup = new KeyBackup(storage, node, archive ? device.backupKey : undefined, now);
+    this.months = new MonthKeys(storage, (key) => this.backup.addMonth(key));
+    this.archive = new Archive(storage, this.months, archive);
+    this.unread = new UnreadMessages(storage);
+    this.requests = new KeyRequests((outgoing) => this.sessions.send(outgoing), now);
+    const { states, sessions, received, own, requests, unread } = this;
+    const onNewKey = (key: OwnKey) => this.backUpOwn(key);
+    this.encryptor = new Encryptor({ device, states, directory, keys: own, sessions, onNewKey, now });
+    const desk = new KeyDesk({
+      userId: device.userId,
+      states,
+      received,
+      own,
+      events,
+      send: (outgoing) => sessions.send(outgoing),
+      handOver: (channelId) => this.encryptor.prepare(channelId),
+      onKey: (owner, start) => this.keyCame(owner, start),
+      onRefusal: (keyId) => this.refused(keyId),
+    });
+    this.queue = new KeyQueue({ storage, node, sessions, desk, events, now });
+    this.reader = new MessageReader({
+      userId: device.userId,
+      storage,
+      states,
+      decryptor: new Decryptor({ userId: device.userId, states, directory, keys: received, events, now }),
+      keys: received,
+      archive: this.archive,
+      unread,
+      requests,
+      events,
+      drainQueue: () => this.queue.drain(),
+      noteAnswer: (channelId) => this.encryptor.noteAnswer(channelId),
+    });
+  }
+
+  /** The socket is up: publishes prekeys, takes what lies in the queue, asks again for what is missing. */
+  async online(): Promise<void> {
+    this.directory.forgetFreshness();
+    await this.prekeys.maintain();
+    await this.restoreOnce();
+    await this.wantUnread();
+    await this.queue.drain();
+    clearInterval(this.ticking);
+    this.ticking = setInterval(() => void this.tick(), TICK_MS);
+  }
+
+  offline(): void {
+    clearInterval(this.ticking);
+    this.ticking = undefined;
+  }
+
+  /** Events of the node that concern keys. */
+  handle(event: ServerEvent): void {
+    if (event.event === 'device_queue') void this.queue.drain().catch(() => undefined);
+    else if (event.event === 'keys_low') void this.prekeys.maintain().catch(() => undefined);
+    else if (event.event === 'devices_changed') this.devicesChanged(event.data.user_id);
+  }
+
+  /** This storage is an old copy (a restored backup): what it holds may have been used since, so nothing of it is used again. */
+  async restored(): Promise<void> {
+    await this.sessions.clear();
+    await this.own.clear();
+    await this.prekeys.voidStock();
+  }
+
+  /** A month's messages become unreadable here and in the backup; the other devices do the same on their own. */
+  async forgetMonth(month: string): Promise<void> {
+    await this.backup.delete(month);
+    await this.months.delete(month);
+  }
+
+  private devicesChanged(userId: string): void {
+    this.directory.noteChange(userId);
+    this.options.events.emit('devicesChanged', { userId });
+  }
+
+  private async restoreOnce(): Promise<void> {
+    if (!this.backup.enabled || (await this.storage.get<boolean>(RESTORED)) === true) return;
+    await this.backup.restore(this.months, this.received);
+    await this.storage.set(RESTORED, true);
+  }
+
+  private async wantUnread(): Promise<void> {
+    for (const { message } of await this.unread.all()) {
+      const { frame } = sealedOf(message);
+      const owner = { channelId: frame.channel_id, userId: frame.author, device: frame.device };
+      this.requests.want(frame.key_id, owner, frame.n);
+      // It may have come in a way that told nobody: a restore.
+      await this.reader.keyArrived(frame.key_id);
+    }
+  }
+
+  private async tick(): Promise<void> {
+    try {
+      await this.requests.tick();
+      await this.backup.flush();
+      await this.upkeep();
+    } catch {
+      // The node is away or full: the next tick tries again.
+    }
+  }
+
+  private async upkeep(): Promise<void> {
+    if (Date.now() < this.upkeepDue) return;
+    this.upkeepDue = Date.now() + UPKEEP_MS;
+    await this.prekeys.maintain();
+    await this.received.sweep();
+    await this.own.sweep();
+  }
+
+  private async backUpOwn(key: OwnKey): Promise<void> {
+    const start = startAgain(key, 0);
+    const { userId, id } = this.options.device;
+    if (start !== undefined)
+      await this.backup.add(this.months, { channelId: key.channelId, userId, device: id }, start);
+  }
+
+  private async keyCame(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }): Promise<void> {
+    await this.backup.add(this.months, owner, start);
+    // Not waited for: the queue goes on while messages are read.
+    void this.reader.keyArrived(start.keyId).catch(() => undefined);
+  }
+
+  private async refused(keyId: string): Promise<void> {
+    this.requests.settle(keyId);
+    await this.reader.keyRefused(keyId);
+  }
+}

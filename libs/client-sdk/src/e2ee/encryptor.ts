@@ -1,0 +1,162 @@
+import { signDigest, toBase64, wipe } from '@dcp/crypto';
+import { checkMessageSize, DcpError, messageSigningInput, type SignedMessage } from '@dcp/protocol';
+import type { Device } from '../session/device.js';
+import type { ChannelState } from './channel-chain.js';
+import type { ChannelStates } from './channel-states.js';
+import { readersFor, writeHeads } from './device-heads.js';
+import type { DeviceDirectory } from './device-directory.js';
+import { logHead } from './device-log.js';
+import { sealContent } from './message-form.js';
+import { chainOf, hasKey, type OwnKey, type OwnSenderKeys } from './own-sender-keys.js';
+import type { DeviceAddress, Outgoing, PairSessions } from './pair-sessions.js';
+import { recipientsOf, type Recipients } from './recipients.js';
+import { SerialByKey } from './serial.js';
+
+/** What is to be said, before it is encrypted. */
+export interface Plain {
+  id: string;
+  type: 'text' | 'media' | 'voice';
+  timestamp: string;
+  channelId: string;
+  content: Record<string, unknown>;
+}
+
+export interface EncryptorParts {
+  device: Device;
+  states: ChannelStates;
+  directory: DeviceDirectory;
+  keys: OwnSenderKeys;
+  sessions: PairSessions;
+  /** A new sender key was made: the backup wants it. */
+  onNewKey(key: OwnKey): Promise<void>;
+  now: () => number;
+}
+
+/** Encrypts what one writes: hands the sender key to every device that may read it, then seals and signs the message. */
+export class Encryptor {
+  private readonly lines = new SerialByKey();
+  private readonly own: DeviceAddress;
+
+  constructor(private readonly parts: EncryptorParts) {
+    this.own = { userId: parts.device.userId, device: parts.device.id };
+  }
+
+  /**
+   * The message of §6.1 for the node. When this resolves, every device that the node can reach has the key in its queue, and the chain has
+   * been moved on in the storage. Rejects with DcpError (CONFLICT `device_conflict`, the node's own), ChainError.
+   */
+  encrypt(plain: Plain): Promise<SignedMessage> {
+    return this.lines.run(plain.channelId, () => this.encryptNext(plain));
+  }
+
+  /** Makes and hands over the key for what will be sent next, so that the next message does not wait for it. */
+  prepare(channelId: string): Promise<void> {
+    return this.lines.run(channelId, async () => void (await this.readyKey(channelId)));
+  }
+
+  /** The DM's other side has written: our next message gets a new key (profile §5). */
+  async noteAnswer(channelId: string): Promise<void> {
+    await this.lines.run(channelId, async () => {
+      const key = await this.parts.keys.current(channelId);
+      if (key === undefined || key.answered === true || chainOf(key).n === 0) return;
+      await this.parts.keys.save({ ...key, answered: true });
+    });
+  }
+
+  /** The channel's key is not used again. */
+  async rotate(channelId: string): Promise<void> {
+    await this.lines.run(channelId, () => this.parts.keys.drop(channelId));
+  }
+
+  private async encryptNext(plain: Plain): Promise<SignedMessage> {
+    const { key, state, recipients } = await this.readyKey(plain.channelId);
+    const chain = chainOf(key);
+    const { n, conversationKey } = chain.next();
+    // Before the message exists: a chain that is set back would use a key twice.
+    await this.parts.keys.save({ ...key, answered: false, state: toBase64(chain.serialize()) });
+    chain.wipe();
+    try {
+      return this.seal(
+        plain,
+        { keyId: key.keyId, epoch: key.epoch, n },
+        conversationKey,
+        heads(state, recipients, this.own, n),
+      );
+    } finally {
+      wipe(conversationKey);
+    }
+  }
+
+  private seal(
+    plain: Plain,
+    { keyId, epoch, n }: { keyId: string; epoch: number; n: number },
+    conversationKey: Uint8Array,
+    headBytes: Uint8Array,
+  ): SignedMessage {
+    const { device } = this.parts;
+    const { id, type, timestamp, channelId } = plain;
+    const base = { id, type, timestamp, author: device.userId, device: device.id, channel_id: channelId };
+    const frame = { ...base, key_id: keyId, epoch, n };
+    const sealed = sealContent(conversationKey, frame, plain.content, headBytes);
+    const unsigned = { ...base, ...sealed, metadata: {} };
+    const message = { ...unsigned, signature: signDigest(device.seed, messageSigningInput(unsigned)) };
+    checkMessageSize(message);
+    return message;
+  }
+
+  /** The key for the next message, in the hands of everybody who may read it. */
+  private async readyKey(channelId: string): Promise<{ key: OwnKey; state: ChannelState; recipients: Recipients }> {
+    const { states, keys, directory, onNewKey } = this.parts;
+    const state = await states.get(channelId);
+    if (state.members[this.own.userId] === undefined)
+      throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
+    const recipients = await recipientsOf(state, this.own, directory);
+    let key = await keys.current(channelId);
+    if (key === undefined || this.mustRotate(key, state, recipients)) {
+      key = await keys.rotate(channelId, state.epoch);
+      await onNewKey(key);
+    }
+    return { key: await this.handOver(key, recipients), state, recipients };
+  }
+
+  /** 1,000 messages or 24 h; a new epoch; a device that had the key may read no longer; the DM changed its direction. */
+  private mustRotate(key: OwnKey, state: ChannelState, { devices }: Recipients): boolean {
+    const chain = chainOf(key);
+    const expired = chain.expired(this.parts.now());
+    chain.wipe();
+    if (expired || key.epoch !== state.epoch) return true;
+    if (state.visibility === 'dm' && key.answered === true) return true;
+    const allowed = new Set(devices.map(({ userId, device }) => `${userId}/${device}`));
+    return Object.keys(key.handed).some((address) => !allowed.has(address));
+  }
+
+  private async handOver(key: OwnKey, { devices }: Recipients): Promise<OwnKey> {
+    const missing = devices.filter((address) => !hasKey(key, address));
+    if (missing.length === 0) return key;
+    const { n, chainKey } = chainOf(key).start();
+    const payload = {
+      t: 'key',
+      channel_id: key.channelId,
+      epoch: key.epoch,
+      key_id: key.keyId,
+      n,
+      chain: toBase64(chainKey),
+    } as const;
+    const outgoing: Outgoing[] = missing.map((address) => ({ ...address, payload }));
+    const reached = await this.parts.sessions.send(outgoing);
+    await this.parts.keys.handedTo(key, reached);
+    return key;
+  }
+}
+
+/** Our own head, and some of the readers', as we know them. */
+function heads(state: ChannelState, { logs }: Recipients, own: DeviceAddress, n: number): Uint8Array {
+  const users = [own.userId, ...readersFor(Object.keys(state.members), own.userId, n)];
+  return writeHeads(
+    users.flatMap((userId) => {
+      const log = logs.get(userId);
+      const hash = log === undefined ? null : logHead(log);
+      return hash === null ? [] : [{ userId, hash }];
+    }),
+  );
+}

@@ -1,0 +1,96 @@
+import { fromBase64, toBase64 } from '@dcp/crypto';
+import type { KeyHandOver, KeyPayload, KeyShare } from '@dcp/protocol';
+import type { EventHub } from '../events.js';
+import type { ChannelState } from './channel-chain.js';
+import type { ChannelStates } from './channel-states.js';
+import { hasKey, startAgain, type OwnSenderKeys } from './own-sender-keys.js';
+import { addressKey, type DeviceAddress, type Outgoing } from './pair-sessions.js';
+import type { KeyOwner, ReceivedKeys } from './received-keys.js';
+
+type KeyRequest = Extract<KeyPayload, { t: 'ask' }>;
+
+export interface KeyDeskParts {
+  userId: string;
+  states: ChannelStates;
+  received: ReceivedKeys;
+  own: OwnSenderKeys;
+  events: EventHub;
+  send(outgoing: Outgoing[]): Promise<unknown>;
+  /** Hands the channel's key to whoever may have it and has not. */
+  handOver(channelId: string): Promise<void>;
+  onKey(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }): Promise<void>;
+  onRefusal(keyId: string): Promise<void>;
+}
+
+/** Deals with what devices tell each other about sender keys: takes them, hands them over again, refuses. */
+export class KeyDesk {
+  constructor(private readonly parts: KeyDeskParts) {}
+
+  /** What it kept is in the storage when this resolves. Throws only when something can be tried again. */
+  async handle(from: DeviceAddress, payload: KeyPayload): Promise<void> {
+    switch (payload.t) {
+      case 'key':
+        return await this.take(from, payload, { channelId: payload.channel_id, ...from }, false);
+      case 'share':
+        return await this.takeShared(from, payload);
+      case 'ask':
+        return await this.answer(from, payload);
+      case 'deny':
+        return await this.refused(from, payload);
+      case 'ping':
+        return;
+    }
+  }
+
+  private async takeShared(from: DeviceAddress, payload: KeyShare): Promise<void> {
+    const { channel_id: channelId, user_id: userId, device } = payload;
+    await this.take(from, payload, { channelId, userId, device }, true);
+  }
+
+  /** A key is worth something only from a member; a share from one's own device or a member. */
+  private async take(
+    from: DeviceAddress,
+    payload: KeyHandOver | KeyShare,
+    owner: KeyOwner,
+    shared: boolean,
+  ): Promise<void> {
+    if (!(await this.isMember(from, owner.channelId))) return this.fault(from, 'not_a_member');
+    const start = { keyId: payload.key_id, n: payload.n, chainKey: fromBase64(payload.chain) };
+    if (start.chainKey.length !== 32) return this.fault(from, 'malformed');
+    if (!(await this.parts.received.put(owner, start, shared))) return this.fault(from, 'foreign_key_id');
+    await this.parts.onKey(owner, start);
+  }
+
+  private async isMember({ userId }: DeviceAddress, channelId: string): Promise<boolean> {
+    const has = (state: ChannelState | undefined) => state?.members[userId] !== undefined;
+    if (has(await this.parts.states.get(channelId).catch(() => undefined))) return true;
+    // He may have joined a moment ago: his hand-over can be faster than the entry that lets him in.
+    return has(await this.parts.states.refresh(channelId).catch(() => undefined));
+  }
+
+  /** Who had the key gets it again, from where he had it; who is a member now gets it from now on; others are refused. */
+  private async answer(from: DeviceAddress, { channel_id: channelId, key_id: keyId }: KeyRequest): Promise<void> {
+    const key = await this.parts.own.byId(channelId, keyId);
+    const n = key?.handed[addressKey(from)];
+    const start = key === undefined || n === undefined ? undefined : startAgain(key, n);
+    if (key !== undefined && start !== undefined) {
+      const chain = toBase64(start.chainKey);
+      const payload = { t: 'key', channel_id: channelId, epoch: key.epoch, key_id: keyId, n: start.n, chain } as const;
+      return void (await this.parts.send([{ ...from, payload }]));
+    }
+    const current = await this.parts.own.current(channelId);
+    if (current !== undefined && !hasKey(current, from)) await this.parts.handOver(channelId).catch(() => undefined);
+    await this.parts.send([{ ...from, payload: { t: 'deny', channel_id: channelId, key_id: keyId } }]);
+  }
+
+  /** Only the key's owner can refuse it. */
+  private async refused(from: DeviceAddress, { key_id: keyId }: { key_id: string }): Promise<void> {
+    const known = await this.parts.received.find(keyId);
+    if (known !== undefined && (known.userId !== from.userId || known.device !== from.device)) return;
+    await this.parts.onRefusal(keyId);
+  }
+
+  private fault({ userId, device }: DeviceAddress, reason: string): void {
+    this.parts.events.emit('keyFault', { userId, device, reason });
+  }
+}

@@ -1,0 +1,224 @@
+import { asDcpError, type DeliveredMessage } from '@dcp/protocol';
+import type { EntryEvent } from '../channels/channel-cursor.js';
+import type { EventHub } from '../events.js';
+import type { Storage } from '../storage/storage.js';
+import type { Archive } from './archive.js';
+import { ChainError } from './channel-chain.js';
+import type { ChannelStates } from './channel-states.js';
+import { DecryptError, type DecryptFault } from './decrypt-fault.js';
+import { sealedOf, type Decryptor } from './decryptor.js';
+import type { KeyRequests } from './key-requests.js';
+import type { ReceivedKey, ReceivedKeys } from './received-keys.js';
+import type { UnreadMessages } from './unread-messages.js';
+
+export interface ReaderParts {
+  userId: string;
+  storage: Storage;
+  states: ChannelStates;
+  decryptor: Decryptor;
+  keys: ReceivedKeys;
+  archive: Archive;
+  unread: UnreadMessages;
+  requests: KeyRequests;
+  events: EventHub;
+  /** Reads this device's queue to its end: hand-overs lie there before what they unlock. */
+  drainQueue(): Promise<void>;
+  /** Somebody else wrote in a DM. */
+  noteAnswer(channelId: string): Promise<void>;
+}
+
+/** A message of the history; without content when it cannot be read. */
+export interface ReadMessage extends DeliveredMessage {
+  undecryptable?: { reason: DecryptFault };
+}
+
+interface Line {
+  channelId: string;
+  waiting: EntryEvent[];
+  /** `seq` of what is being read now. */
+  reading: number;
+  running: Promise<void> | undefined;
+}
+
+/** Entries read together: their keys and what they said are written in one go. */
+const BATCH = 100;
+
+/**
+ * Reads the entries of `e2ee` channels in their order. What a message said and the used-up key are written together before anybody is
+ * told, so that a crash neither loses a message nor shows it twice.
+ */
+export class MessageReader {
+  private readonly lines = new Map<string, Line>();
+
+  constructor(private readonly parts: ReaderParts) {}
+
+  accept(event: EntryEvent): void {
+    const channelId = event.data.channel_id;
+    const line = this.lines.get(channelId) ?? { channelId, waiting: [], reading: 0, running: undefined };
+    this.lines.set(channelId, line);
+    line.waiting.push(event);
+    line.running ??= this.run(line);
+  }
+
+  /** The first `seq` that is not done yet; undefined: none waits. */
+  pendingSeq(channelId: string): number | undefined {
+    const line = this.lines.get(channelId);
+    return line === undefined ? undefined : line.reading || line.waiting[0]?.data.seq;
+  }
+
+  /** Resolves when everything that has come so far was read. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.lines.values()].map(({ running }) => running));
+  }
+
+  /** A key has come: what it unlocks is read now. */
+  async keyArrived(keyId: string): Promise<void> {
+    for (const { channel, message } of await this.parts.unread.under(keyId)) {
+      const read = await this.readAgain(message);
+      if (read === undefined) continue;
+      const { channel_id: channelId, node } = message;
+      await this.write([read]);
+      await this.parts.unread.remove(message);
+      this.parts.events.emit('decrypted', { channel, channelId, seq: node.seq, message: read.message ?? message });
+    }
+    if ((await this.parts.unread.under(keyId)).length === 0) this.parts.requests.settle(keyId);
+  }
+
+  /** The owner will not give this key: what waits for it stays unreadable. */
+  async keyRefused(keyId: string): Promise<void> {
+    for (const { channel, message } of await this.parts.unread.under(keyId)) {
+      await this.parts.unread.remove(message);
+      const { channel_id: channelId, node } = message;
+      this.parts.events.emit('refused', { channel, channelId, seq: node.seq, id: message.id });
+    }
+  }
+
+  /** History: from the archive, else with whatever keys are there. Nothing is asked for. */
+  async readPage(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
+    const outcomes: Outcome[] = [];
+    for (const message of messages) outcomes.push(await this.readOne(message, false));
+    await this.write(outcomes);
+    return outcomes.map(({ message, fault }) =>
+      fault === undefined ? message : { ...message, content: {}, undecryptable: { reason: fault } },
+    );
+  }
+
+  private async run(line: Line): Promise<void> {
+    while (line.waiting.length > 0) {
+      const batch = line.waiting.splice(0, BATCH);
+      line.reading = batch[0]?.data.seq ?? 0;
+      // A storage that fails must not lose what came: the entries are read again after the next reconnect.
+      await this.readBatch(batch).catch((error: unknown) =>
+        this.parts.events.emit('fault', { error: asDcpError(error) }),
+      );
+    }
+    this.lines.delete(line.channelId);
+  }
+
+  private async readBatch(batch: readonly EntryEvent[]): Promise<void> {
+    const outcomes: (Outcome | EntryEvent)[] = [];
+    for (const event of batch)
+      outcomes.push(event.event === 'message' ? await this.readLive(event.data.message) : event);
+    await this.write(outcomes.filter((one): one is Outcome => 'message' in one));
+    for (const outcome of outcomes) this.tell(outcome);
+  }
+
+  private async readLive(message: DeliveredMessage): Promise<Outcome> {
+    if (message.type === 'system') return await this.readState(message);
+    let outcome = await this.readOne(message, true);
+    if (outcome.fault === 'no_key') {
+      await this.parts.drainQueue().catch(() => undefined);
+      outcome = await this.readOne(message, true);
+    }
+    if (outcome.fault === 'no_key') await this.askFor(message);
+    if (message.author !== this.parts.userId) await this.noteDm(message.channel_id);
+    return outcome;
+  }
+
+  private async readState(message: DeliveredMessage): Promise<Outcome> {
+    try {
+      await this.parts.states.accept(message);
+      return { message, changes: [] };
+    } catch (error) {
+      if (!(error instanceof ChainError)) throw error;
+      return { message, fault: 'malformed', changes: [] };
+    }
+  }
+
+  private async readOne(message: DeliveredMessage, live: boolean): Promise<Outcome> {
+    if (message.encryption.algorithm === 'none') return { message, changes: [] };
+    const archived = await this.parts.archive.find(message.channel_id, message.id);
+    if (archived !== undefined) return { message: { ...message, content: archived.content }, changes: [] };
+    try {
+      const { content, keyId, key } = await this.parts.decryptor.open(message, live);
+      const { author, timestamp } = message;
+      const record = await this.parts.archive.record(message.channel_id, message.id, { content, author, timestamp });
+      return { message: { ...message, content }, changes: record === undefined ? [] : [record], used: [keyId, key] };
+    } catch (error) {
+      if (error instanceof DecryptError) return { message, fault: error.fault, changes: [] };
+      if (error instanceof ChainError) return { message, fault: 'not_a_member', changes: [] };
+      throw error;
+    }
+  }
+
+  private async readAgain(message: DeliveredMessage): Promise<Outcome | undefined> {
+    const outcome = await this.readOne(message, false);
+    return outcome.fault === undefined ? outcome : undefined;
+  }
+
+  private async askFor(message: DeliveredMessage): Promise<void> {
+    await this.parts.unread.add(message);
+    const { frame } = sealedOf(message);
+    this.parts.requests.want(
+      frame.key_id,
+      { channelId: frame.channel_id, userId: frame.author, device: frame.device },
+      frame.n,
+    );
+  }
+
+  private async noteDm(channelId: string): Promise<void> {
+    const state = await this.parts.states.get(channelId).catch(() => undefined);
+    if (state?.visibility === 'dm') await this.parts.noteAnswer(channelId);
+  }
+
+  private async write(outcomes: readonly Outcome[]): Promise<void> {
+    const changes = new Map<string, unknown>(outcomes.flatMap((outcome) => outcome.changes));
+    const used = new Map(outcomes.flatMap((outcome) => (outcome.used === undefined ? [] : [outcome.used])));
+    // One record for each key, as it is after the last of these messages.
+    for (const [keyId, key] of used) changes.set(...this.parts.keys.entry(keyId, key));
+    if (changes.size === 0) return;
+    try {
+      await this.parts.storage.apply(changes);
+    } catch (error) {
+      this.parts.keys.discard(used.keys());
+      throw error;
+    }
+  }
+
+  private tell(outcome: Outcome | EntryEvent): void {
+    const { events } = this.parts;
+    if (!('changes' in outcome)) {
+      const { channel, channel_id: channelId, seq } = outcome.data;
+      return events.emit('hidden', { channel, channelId, seq });
+    }
+    const { message, fault } = outcome;
+    const { channel, channel_id: channelId, node } = message;
+    if (fault === undefined) return events.emit('message', { channel, channelId, seq: node.seq, message });
+    const unreadable = { ...message, content: {} };
+    events.emit('message', {
+      channel,
+      channelId,
+      seq: node.seq,
+      message: unreadable,
+      undecryptable: { reason: fault },
+    });
+  }
+}
+
+interface Outcome {
+  message: DeliveredMessage;
+  fault?: DecryptFault;
+  /** The sender key that opened it. */
+  used?: [string, ReceivedKey];
+  changes: [string, unknown][];
+}

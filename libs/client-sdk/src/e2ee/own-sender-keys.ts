@@ -1,0 +1,123 @@
+import { fromBase64, SenderKey, toBase64, type SenderKeyStart } from '@dcp/crypto';
+import type { Storage } from '../storage/storage.js';
+import { addressKey, type DeviceAddress } from './pair-sessions.js';
+
+const PREFIX = 'e2ee/own/';
+const OLD_PREFIX = 'e2ee/own-old/';
+/** How long a key that was replaced can still be handed over again to those who had it. */
+const KEEP_OLD_MS = 7 * 86_400_000;
+
+/** This device's sender key for one channel. Plain data: it is stored as it is. */
+export interface OwnKey {
+  channelId: string;
+  keyId: string;
+  epoch: number;
+  created: number;
+  /** The chain at its next message. */
+  state: string;
+  /** The chain at every message from which on somebody has it, for handing it over again; empty where no history is kept. */
+  starts: Record<string, string>;
+  /** From which message on each device has it. */
+  handed: Record<string, number>;
+  /** DM: the other side has written since our last message. */
+  answered?: boolean;
+}
+
+/** The sender keys of this device: one live key a channel, and those of the last week for whoever asks again. */
+export class OwnSenderKeys {
+  private readonly cache = new Map<string, OwnKey | null>();
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly keepStart: boolean,
+    private readonly now: () => number,
+  ) {}
+
+  async current(channelId: string): Promise<OwnKey | undefined> {
+    let key = this.cache.get(channelId);
+    if (key === undefined) {
+      key = (await this.storage.get<OwnKey>(PREFIX + channelId)) ?? null;
+      this.cache.set(channelId, key);
+    }
+    return key ?? undefined;
+  }
+
+  /** A new key; the old one is put aside. Nothing has it yet. */
+  async rotate(channelId: string, epoch: number): Promise<OwnKey> {
+    const old = await this.current(channelId);
+    const chain = SenderKey.create(this.now());
+    const key: OwnKey = {
+      channelId,
+      keyId: chain.keyId,
+      epoch,
+      created: this.now(),
+      state: toBase64(chain.serialize()),
+      starts: this.keepStart ? { 0: toBase64(chain.start().chainKey) } : {},
+      handed: {},
+    };
+    chain.wipe();
+    const changes = new Map<string, unknown>([[PREFIX + channelId, key]]);
+    if (old !== undefined) changes.set(OLD_PREFIX + old.keyId, old);
+    await this.storage.apply(changes);
+    this.cache.set(channelId, key);
+    return key;
+  }
+
+  /** Notes who has the key from its next message on. */
+  async handedTo(key: OwnKey, addresses: readonly DeviceAddress[]): Promise<void> {
+    const { n, chainKey } = chainOf(key).start();
+    for (const address of addresses) key.handed[addressKey(address)] = n;
+    if (this.keepStart && addresses.length > 0) key.starts[n] = toBase64(chainKey);
+    await this.save(key);
+  }
+
+  async save(key: OwnKey): Promise<void> {
+    await this.storage.set(PREFIX + key.channelId, key);
+    this.cache.set(key.channelId, key);
+  }
+
+  async drop(channelId: string): Promise<void> {
+    this.cache.set(channelId, null);
+    await this.storage.delete(PREFIX + channelId);
+  }
+
+  /** By id, the replaced ones of the last week included. */
+  async byId(channelId: string, keyId: string): Promise<OwnKey | undefined> {
+    const current = await this.current(channelId);
+    if (current?.keyId === keyId) return current;
+    const old = await this.storage.get<OwnKey>(OLD_PREFIX + keyId);
+    return old?.channelId === channelId ? old : undefined;
+  }
+
+  /** Old keys go after a week. */
+  async sweep(): Promise<void> {
+    const changes = new Map<string, unknown>();
+    for (const name of await this.storage.keys(OLD_PREFIX)) {
+      const old = await this.storage.get<OwnKey>(name);
+      if (old !== undefined && this.now() - old.created > KEEP_OLD_MS + 86_400_000) changes.set(name, undefined);
+    }
+    await this.storage.apply(changes);
+  }
+
+  /** After a restored backup: no key of the other copy is used again. */
+  async clear(): Promise<void> {
+    this.cache.clear();
+    const keys = await this.storage.keys(PREFIX);
+    await this.storage.apply(new Map(keys.map((key) => [key, undefined])));
+  }
+}
+
+/** The chain of a key at its next message. */
+export function chainOf(key: OwnKey): SenderKey {
+  return SenderKey.deserialize(fromBase64(key.state));
+}
+
+/** What a device is handed again that had the key from message `n` on; undefined where that was not kept. */
+export function startAgain(key: OwnKey, n: number): SenderKeyStart | undefined {
+  const chain = key.starts[n];
+  return chain === undefined ? undefined : { keyId: key.keyId, n, chainKey: fromBase64(chain) };
+}
+
+export function hasKey(key: OwnKey, address: DeviceAddress): boolean {
+  return key.handed[addressKey(address)] !== undefined;
+}

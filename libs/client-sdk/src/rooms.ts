@@ -1,0 +1,166 @@
+import { CHANNEL_ID, type EncryptionMode, type Visibility } from '@dcp/protocol';
+import type { ChannelSet } from './channels/channel-set.js';
+import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
+import type { EncryptionEngine } from './e2ee/encryption-engine.js';
+import type { NodePort } from './e2ee/node-port.js';
+import { newGroupName, parseInviteLink, StateChanges, type Changed, type InviteLink } from './e2ee/state-changes.js';
+import type { Device } from './session/device.js';
+
+const WEEK_MS = 7 * 86_400_000;
+
+export interface Joined {
+  channel: string;
+  channelId: string;
+  head: number;
+}
+
+export interface OpenInvitation {
+  channel_id: string;
+  name: string;
+  title: string;
+  invited_by: string;
+  created: string;
+}
+
+interface Followed {
+  channel: string;
+  channel_id: string;
+  head: number;
+  encryption: EncryptionMode;
+  visibility: Visibility;
+}
+
+/** Channels: made, joined, left, invited to; private ones, DMs and groups (§9.2). Changes of `e2ee` channels are signed here. */
+export class Rooms {
+  private readonly changes: StateChanges;
+
+  constructor(
+    private readonly device: Device,
+    nodeId: string,
+    private readonly endpoint: string,
+    private readonly node: NodePort,
+    private readonly encryption: EncryptionEngine,
+    private readonly channels: ChannelSet,
+  ) {
+    const { states, directory } = encryption;
+    this.changes = new StateChanges(device, nodeId, node, states, directory, Date.now);
+  }
+
+  async createPublic(
+    channel: string,
+    more: { name?: string; description?: string; encryption?: EncryptionMode },
+  ): Promise<{ channel: string; channelId: string }> {
+    const { encryption = 'e2ee', ...texts } = more;
+    if (encryption === 'e2ee')
+      return this.added(await this.changes.create({ visibility: 'public', name: channel, ...texts }), true);
+    return this.added(await this.node.command<Changed>('create_channel', { channel, encryption, ...texts }), false);
+  }
+
+  async createPrivate(channel: string, more: { description?: string } = {}): Promise<Joined> {
+    return this.added(await this.changes.create({ visibility: 'private', name: channel, ...more }), true);
+  }
+
+  /** A group DM with these users; its name is drawn (§9.2). */
+  async createGroup(members: string[]): Promise<Joined> {
+    return this.added(await this.changes.create({ visibility: 'group', name: newGroupName(), members }), true);
+  }
+
+  /** The DM with a user, made when there is none. */
+  async openDm(userId: string): Promise<Joined> {
+    const opened = await this.node.command<Changed>('create_channel', { channel: `@${userId}` });
+    const channelId = dmChannelId(this.device.userId, userId);
+    await this.encryption.states.openDm(channelId, userId);
+    // The node's word is not asked: the id of a DM is known.
+    return this.added({ ...opened, channel_id: channelId }, true);
+  }
+
+  /** By name, id, or invite link. */
+  async join(reference: string): Promise<Joined> {
+    if (reference.startsWith('dcp://')) return await this.joinByLink(reference);
+    const { channelId, encrypted } = await this.find(reference);
+    if (encrypted) return this.added(await this.changes.join(channelId), true);
+    return this.added(await this.node.command<Changed>('join_channel', { channel: channelId }), false);
+  }
+
+  async leave(reference: string): Promise<void> {
+    const { channelId, encrypted } = await this.find(reference);
+    if (encrypted) await this.changes.leave(channelId);
+    else await this.node.command('leave_channel', { channel: channelId });
+    this.left(channelId);
+  }
+
+  invite(channelId: string, userId: string): Promise<Changed> {
+    return this.changes.invite(channelId, userId);
+  }
+
+  decline(channelId: string): Promise<Changed> {
+    return this.changes.decline(channelId);
+  }
+
+  withdrawInvitation(channelId: string, userId: string): Promise<Changed> {
+    return this.changes.withdrawInvitation(channelId, userId);
+  }
+
+  kick(channelId: string, userId: string): Promise<Changed> {
+    return this.changes.kick(channelId, userId);
+  }
+
+  ban(channelId: string, userId: string): Promise<Changed> {
+    return this.changes.ban(channelId, userId);
+  }
+
+  unban(channelId: string, userId: string): Promise<Changed> {
+    return this.changes.unban(channelId, userId);
+  }
+
+  /** A link by which anybody who has it may join for a while (a week unless said otherwise). */
+  createLink(channelId: string, lifeMs = WEEK_MS): Promise<InviteLink> {
+    return this.changes.createLink(channelId, new URL(this.endpoint).host, lifeMs);
+  }
+
+  revokeLink(channelId: string, key: string): Promise<Changed> {
+    return this.changes.revokeLink(channelId, key);
+  }
+
+  async invitations(): Promise<OpenInvitation[]> {
+    return (await this.node.rest<{ invitations: OpenInvitation[] }>('/accounts/me/invitations')).invitations;
+  }
+
+  /** Who is in an `e2ee` channel, as its state chain proves. */
+  async members(channelId: string): Promise<ChannelState['members']> {
+    return (await this.encryption.states.get(channelId)).members;
+  }
+
+  /** Hears a channel that one has become a member of elsewhere. */
+  async follow(channelId: string): Promise<void> {
+    const followed = await this.node.command<Followed>('subscribe', { channel: channelId });
+    this.channels.add(channelId, followed.channel, followed.head, followed.encryption === 'e2ee');
+  }
+
+  /** One is not in it any more. */
+  left(channelId: string): void {
+    this.channels.remove(channelId);
+    void this.encryption.states.forget(channelId).catch(() => undefined);
+    void this.encryption.own.drop(channelId).catch(() => undefined);
+  }
+
+  private async joinByLink(link: string): Promise<Joined> {
+    const { channelId } = parseInviteLink(link);
+    return this.added(await this.changes.join(channelId, link), true);
+  }
+
+  private added({ channel, channel_id, head, seq }: Changed, encrypted: boolean): Joined {
+    this.channels.add(channel_id, channel, head ?? seq, encrypted);
+    return { channel, channelId: channel_id, head: head ?? seq };
+  }
+
+  /** An id of an `e2ee` channel says so by its genesis; a name is looked up. */
+  private async find(reference: string): Promise<{ channelId: string; encrypted: boolean }> {
+    if (CHANNEL_ID.test(reference) && this.channels.isEncrypted(reference))
+      return { channelId: reference, encrypted: true };
+    const info = await this.node.rest<{ channel_id: string; encryption: EncryptionMode }>(
+      `/channels/${encodeURIComponent(reference)}`,
+    );
+    return { channelId: info.channel_id, encrypted: info.encryption === 'e2ee' };
+  }
+}
