@@ -16,7 +16,9 @@ import { ChannelSet } from './channels/channel-set.js';
 import { signPlain, writeMessage, type Draft } from './channels/compose.js';
 import { ChainError } from './e2ee/channel-chain.js';
 import { EncryptionEngine } from './e2ee/encryption-engine.js';
+import type { Found } from './e2ee/archive.js';
 import type { ReadMessage } from './e2ee/message-reader.js';
+import { ReadableKeeper } from './e2ee/readable-keeper.js';
 import { Rooms } from './rooms.js';
 import { People } from './people.js';
 import { EventHub, type ConnectionState } from './events.js';
@@ -89,6 +91,7 @@ export class DcpClient {
   readonly rooms: Rooms;
   /** Other users: verification, safety numbers, what to do when an identity has changed. */
   readonly people: People;
+  private readonly readable: ReadableKeeper;
   private readonly connection: Connection;
   private readonly channels: ChannelSet;
   private readonly storage: Storage;
@@ -118,6 +121,7 @@ export class DcpClient {
       archive: options.archive ?? accountType === 'standard',
     });
     this.storage = this.encryption.storage;
+    this.readable = new ReadableKeeper(this.encryption.archive);
     this.channels = new ChannelSet(this.storage, {
       readHistory: (channel, after) => this.readForward(channel, after),
       deliver: (event, encrypted) => this.deliver(event, encrypted),
@@ -177,6 +181,8 @@ export class DcpClient {
     this.connection.stop();
     this.encryption.offline();
     await this.encryption.reader.idle();
+    await this.readable.store();
+    await this.encryption.archive.flush();
     await this.channels.store();
   }
 
@@ -231,6 +237,7 @@ export class DcpClient {
   private deliver(event: EntryEvent, encrypted: boolean): void {
     if (encrypted) return this.encryption.reader.accept(event);
     const { channel, channel_id: channelId, seq } = event.data;
+    if (event.event === 'message') this.readable.add(event.data.message);
     if (event.event === 'message')
       this.events.emit('message', { channel, channelId, seq, message: event.data.message });
     else this.events.emit('hidden', { channel, channelId, seq });
@@ -294,7 +301,10 @@ export class DcpClient {
 
   private async prepare(written: OutgoingMessage): Promise<SignedMessage> {
     const { channel_id: channelId, content, ...rest } = written;
-    if (!this.channels.isEncrypted(channelId)) return signPlain(this.options.device, written, this.clientName);
+    if (!this.channels.isEncrypted(channelId)) {
+      await this.encryption.modes.requireReadable(channelId);
+      return signPlain(this.options.device, written, this.clientName);
+    }
     const { author, timestamp, id } = rest;
     await this.encryption.archive.keepSent(channelId, id, { content, author, timestamp });
     try {
@@ -346,6 +356,11 @@ export class DcpClient {
       `/channels/${encodeURIComponent(channel)}/messages?${query}`,
     );
     return { ...page, messages: await this.encryption.reader.readPage(page.messages) };
+  }
+
+  /** Searches what this device has read and written, encrypted channels included; newest months first. */
+  search(query: string, options: { channelId?: string; limit?: number } = {}): Promise<Found[]> {
+    return this.encryption.archive.search(query, options);
   }
 
   private async readForward(channel: string, after: number) {

@@ -141,7 +141,7 @@ export class Rooms {
   left(channelId: string): void {
     this.channels.remove(channelId);
     void this.encryption.states.forget(channelId).catch(() => undefined);
-    void this.encryption.own.drop(channelId).catch(() => undefined);
+    void this.encryption.own.retire(channelId).catch(() => undefined);
   }
 
   private async joinByLink(link: string): Promise<Joined> {

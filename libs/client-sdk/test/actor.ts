@@ -69,6 +69,8 @@ export class Actor implements Listener {
   readonly changes: StateChanges;
   readonly heard: Heard[] = [];
   readonly faults: string[] = [];
+  /** Messages that could not be read when they came, whatever became of them. */
+  readonly unreadAtFirst: string[] = [];
   readonly storage: Storage;
 
   constructor(
@@ -100,6 +102,7 @@ export class Actor implements Listener {
   private listen(): void {
     this.events.on('message', ({ message, undecryptable }) => {
       if (message.type !== 'system') this.heard.push(heardOf(message, undecryptable?.reason));
+      if (undecryptable !== undefined) this.unreadAtFirst.push(message.id);
     });
     this.events.on('decrypted', ({ message }) => {
       const at = this.heard.findIndex(({ id }) => id === message.id);
@@ -163,6 +166,7 @@ export class Actor implements Listener {
 
   stop(): void {
     this.engine.offline();
+    void this.engine.archive.flush();
     this.person.node.listeners.delete(this);
   }
 }

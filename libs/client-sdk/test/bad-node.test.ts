@@ -214,7 +214,7 @@ describe('prekeys and queues', () => {
 
   it('keys that the node withholds, repeats and reorders: what is there is read, the rest is asked for', async () => {
     const room = await alice.createPrivate(bob);
-    node.interference.queue = (items, viewer) => (viewer === bob.userId ? [...items, ...items].reverse() : items);
+    node.interference.queue = (items, viewer) => (viewer === bob.userId ? [...items, ...items].toReversed() : items);
     await alice.say(room, 'mixed');
     await settle(bob);
     expect(bob.texts()).toEqual(['mixed']);

@@ -5,6 +5,7 @@ import type { Device } from '../session/device.js';
 import { SealedStorage } from '../storage/sealed-storage.js';
 import type { Storage } from '../storage/storage.js';
 import { Archive } from './archive.js';
+import { ChannelModes } from './channel-modes.js';
 import { ChannelStates } from './channel-states.js';
 import { Decryptor } from './decryptor.js';
 import { DeviceDirectory } from './device-directory.js';
@@ -42,6 +43,7 @@ const RESTORED = 'e2ee/restored';
 export class EncryptionEngine {
   readonly storage: Storage;
   readonly directory: DeviceDirectory;
+  readonly modes: ChannelModes;
   readonly states: ChannelStates;
   readonly prekeys: OwnPrekeys;
   readonly sessions: PairSessions;
@@ -57,6 +59,8 @@ export class EncryptionEngine {
   private readonly unread: UnreadMessages;
   private ticking: ReturnType<typeof setInterval> | undefined;
   private upkeepDue = 0;
+  private takenUp = false;
+  private tickRunning = false;
 
   constructor(private readonly options: EngineOptions) {
     const { device, node, events, archive, now = Date.now } = options;
@@ -64,6 +68,7 @@ export class EncryptionEngine {
     this.storage = storage;
     this.directory = new DeviceDirectory(storage, node, events);
     const { directory } = this;
+    this.modes = new ChannelModes(storage, node);
     this.states = new ChannelStates(device.userId, storage, node, directory, events);
     this.prekeys = new OwnPrekeys(device, storage, node, now);
     this.sessions = new PairSessions(device, storage, node, directory, this.prekeys, events, now);
@@ -87,6 +92,7 @@ export class EncryptionEngine {
       handOver: (channelId) => this.encryptor.prepare(channelId),
       onKey: (owner, start) => this.keyCame(owner, start),
       onRefusal: (keyId) => this.refused(keyId),
+      isWanted: (keyId, owner) => requests.wants(keyId, owner),
     });
     this.queue = new KeyQueue({ storage, node, sessions, desk, events, now });
     this.reader = new MessageReader({
@@ -104,20 +110,28 @@ export class EncryptionEngine {
     });
   }
 
-  /** The socket is up: publishes prekeys, takes what lies in the queue, asks again for what is missing. */
+  /** The socket is up. What keys need of the node is done now, or as soon as the node can. */
   async online(): Promise<void> {
     this.directory.forgetFreshness();
-    await this.prekeys.maintain();
-    await this.restoreOnce();
-    await this.wantUnread();
-    await this.queue.drain();
+    this.takenUp = false;
     clearInterval(this.ticking);
     this.ticking = setInterval(() => void this.tick(), TICK_MS);
+    // A node whose keys service is away still serves its readable channels.
+    await this.takeUp().catch(() => undefined);
   }
 
   offline(): void {
     clearInterval(this.ticking);
     this.ticking = undefined;
+  }
+
+  /** Publishes prekeys, takes what lies in the queue, asks again for what is missing. */
+  private async takeUp(): Promise<void> {
+    await this.prekeys.maintain();
+    await this.restoreOnce();
+    await this.queue.drain();
+    await this.wantUnread();
+    this.takenUp = true;
   }
 
   /** Events of the node that concern keys. */
@@ -162,12 +176,17 @@ export class EncryptionEngine {
   }
 
   private async tick(): Promise<void> {
+    if (this.tickRunning) return;
+    this.tickRunning = true;
     try {
+      if (!this.takenUp) await this.takeUp();
       await this.requests.tick();
       await this.backup.flush();
       await this.upkeep();
     } catch {
       // The node is away or full: the next tick tries again.
+    } finally {
+      this.tickRunning = false;
     }
   }
 

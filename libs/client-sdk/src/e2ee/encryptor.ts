@@ -65,7 +65,7 @@ export class Encryptor {
 
   /** The channel's key is not used again. */
   async rotate(channelId: string): Promise<void> {
-    await this.lines.run(channelId, () => this.parts.keys.drop(channelId));
+    await this.lines.run(channelId, () => this.parts.keys.retire(channelId));
   }
 
   private async encryptNext(plain: Plain): Promise<SignedMessage> {

@@ -32,6 +32,8 @@ interface BackedUpKey extends KeyOwner {
  */
 export class KeyBackup {
   private readonly line = new Serial();
+  /** The node keeps no backup for this kind of account. */
+  private refused = false;
 
   constructor(
     private readonly storage: Storage,
@@ -41,7 +43,7 @@ export class KeyBackup {
   ) {}
 
   get enabled(): boolean {
-    return this.backupKey !== undefined;
+    return this.backupKey !== undefined && !this.refused;
   }
 
   /** Puts a sender key on the list of what the backup lacks. */
@@ -76,7 +78,9 @@ export class KeyBackup {
         if (names.length === 0) return;
         const records = await Promise.all(names.map((name) => this.storage.get<BackupRecord>(name)));
         const body = { records: records.filter((record) => record !== undefined) };
-        await this.node.rest('/backup/records', { method: 'PUT', body });
+        await this.node
+          .rest('/backup/records', { method: 'PUT', body })
+          .catch((error: unknown) => this.noteRefusal(error));
         await this.storage.apply(new Map(names.map((name) => [name, undefined])));
       }
     });
@@ -88,7 +92,10 @@ export class KeyBackup {
     const records: BackupRecord[] = [];
     for (let after: string | null = ''; after !== null;) {
       const query = after === '' ? '' : `?after=${encodeURIComponent(after)}`;
-      const page: BackupPage = await this.node.rest<BackupPage>(`/backup/records${query}`);
+      const page: BackupPage | undefined = await this.node
+        .rest<BackupPage>(`/backup/records${query}`)
+        .catch((error: unknown) => this.noteRefusal(error));
+      if (page === undefined) return 0;
       records.push(...page.records);
       after = page.next;
     }
@@ -97,6 +104,13 @@ export class KeyBackup {
     for (const record of records)
       if (!record.id.startsWith(KEY_RECORD) && (await this.restoreKey(months, keys, record))) restored++;
     return restored;
+  }
+
+  /** Other accounts than standard ones have none: that is no failure. */
+  private noteRefusal(error: unknown): undefined {
+    if ((error as { details?: { reason?: unknown } }).details?.reason !== 'not_for_account_type') throw error;
+    this.refused = true;
+    return undefined;
   }
 
   private async restoreMonth(months: MonthKeys, { id, body }: BackupRecord): Promise<void> {

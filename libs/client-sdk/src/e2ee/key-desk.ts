@@ -20,6 +20,8 @@ export interface KeyDeskParts {
   handOver(channelId: string): Promise<void>;
   onKey(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }): Promise<void>;
   onRefusal(keyId: string): Promise<void>;
+  /** A message of this device waits for this key. */
+  isWanted(keyId: string, owner: KeyOwner): boolean;
 }
 
 /** Deals with what devices tell each other about sender keys: takes them, hands them over again, refuses. */
@@ -54,7 +56,9 @@ export class KeyDesk {
     owner: KeyOwner,
     shared: boolean,
   ): Promise<void> {
-    if (!(await this.isMember(from, owner.channelId))) return this.fault(from, 'not_a_member');
+    // Whoever has left may still hand over what he wrote before.
+    const wanted = this.parts.isWanted(payload.key_id, { ...owner, ...from });
+    if (!wanted && !(await this.isMember(from, owner.channelId))) return this.fault(from, 'not_a_member');
     const start = { keyId: payload.key_id, n: payload.n, chainKey: fromBase64(payload.chain) };
     if (start.chainKey.length !== 32) return this.fault(from, 'malformed');
     if (!(await this.parts.received.put(owner, start, shared))) return this.fault(from, 'foreign_key_id');

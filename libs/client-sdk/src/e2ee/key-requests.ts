@@ -31,6 +31,12 @@ export class KeyRequests {
     else if (this.wanted.size < MAX_WANTED) this.wanted.set(keyId, { ...owner, n, attempts: 0, next: this.now() });
   }
 
+  /** Whether this key of this device is being waited for. */
+  wants(keyId: string, owner: KeyOwner): boolean {
+    const known = this.wanted.get(keyId);
+    return known !== undefined && known.userId === owner.userId && known.device === owner.device;
+  }
+
   settle(keyId: string): void {
     this.wanted.delete(keyId);
   }

@@ -78,6 +78,7 @@ export class MessageReader {
       if (read === undefined) continue;
       const { channel_id: channelId, node } = message;
       await this.write([read]);
+      await this.index([read]);
       await this.parts.unread.remove(message);
       this.parts.events.emit('decrypted', { channel, channelId, seq: node.seq, message: read.message ?? message });
     }
@@ -98,6 +99,7 @@ export class MessageReader {
     const outcomes: Outcome[] = [];
     for (const message of messages) outcomes.push(await this.readOne(message, false));
     await this.write(outcomes);
+    await this.index(outcomes);
     return outcomes.map(({ message, fault }) =>
       fault === undefined ? message : { ...message, content: {}, undecryptable: { reason: fault } },
     );
@@ -119,7 +121,9 @@ export class MessageReader {
     const outcomes: (Outcome | EntryEvent)[] = [];
     for (const event of batch)
       outcomes.push(event.event === 'message' ? await this.readLive(event.data.message) : event);
-    await this.write(outcomes.filter((one): one is Outcome => 'message' in one));
+    const read = outcomes.filter((one): one is Outcome => 'message' in one);
+    await this.write(read);
+    await this.index(read);
     for (const outcome of outcomes) this.tell(outcome);
   }
 
@@ -179,6 +183,15 @@ export class MessageReader {
   private async noteDm(channelId: string): Promise<void> {
     const state = await this.parts.states.get(channelId).catch(() => undefined);
     if (state?.visibility === 'dm') await this.parts.noteAnswer(channelId);
+  }
+
+  /** A search that misses a message is no reason to lose it. */
+  private async index(outcomes: readonly Outcome[]): Promise<void> {
+    const read = outcomes.filter(({ message, fault }) => fault === undefined && message.type !== 'system');
+    const messages = read.map(({ message: { channel_id: channelId, id, author, timestamp, content } }) => {
+      return { channelId, id, author, timestamp, content };
+    });
+    await this.parts.archive.addToIndex(messages).catch(() => undefined);
   }
 
   private async write(outcomes: readonly Outcome[]): Promise<void> {

@@ -76,9 +76,16 @@ export class OwnSenderKeys {
     this.cache.set(key.channelId, key);
   }
 
-  async drop(channelId: string): Promise<void> {
+  /** Not used again; those who had it can still ask for it. */
+  async retire(channelId: string): Promise<void> {
+    const old = await this.current(channelId);
     this.cache.set(channelId, null);
-    await this.storage.delete(PREFIX + channelId);
+    if (old === undefined) return;
+    const changes: [string, unknown][] = [
+      [PREFIX + channelId, undefined],
+      [OLD_PREFIX + old.keyId, old],
+    ];
+    await this.storage.apply(new Map(changes));
   }
 
   /** By id, the replaced ones of the last week included. */

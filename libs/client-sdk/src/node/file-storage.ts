@@ -140,7 +140,7 @@ export class FileStorage implements Storage {
 
   private async bytes({ at, length }: Place): Promise<Buffer> {
     const buffer = Buffer.alloc(length);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const { bytesRead } = await (this.file as FileHandle).read(buffer, done, length - done, at + done);
       if (bytesRead === 0) throw new Error('the storage file is shorter than it was');
       done += bytesRead;
