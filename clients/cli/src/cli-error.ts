@@ -41,7 +41,30 @@ function cryptoMessage(error: CryptoError): string {
   return error.code === 'wrong_passphrase' ? 'Wrong passphrase.' : `The file cannot be opened (${error.code}).`;
 }
 
+/** Refusals of one's own client: what they mean, and the way out. */
+function conflictMessage({ details }: DcpError): string | undefined {
+  const user = String(details['user_id'] ?? '');
+  switch (details['reason']) {
+    case 'in_use':
+      return `This profile is in use by process ${String(details['pid'])} (dcp tail?). End that first, or use another device: --profile NAME.`;
+    case 'device_conflict':
+      return (
+        `Nothing was sent: the devices or the identity of ${user} are not what they were (${String(details['fault'])}). ` +
+        `Ask ${user} by another way, then compare: dcp verify ${user}`
+      );
+    case 'channel_conflict':
+      return `Nothing was sent: the node shows a membership that nobody signed (${String(details['fault'])}).`;
+    case 'mode_not_proven':
+      return 'Nothing was sent: the node calls this channel readable, but it was not made so.';
+    default:
+      return undefined;
+  }
+}
+
 function dcpFailure(error: DcpError): Failure {
+  const conflict = conflictMessage(error);
+  if (conflict !== undefined)
+    return { code: error.code, message: conflict, details: error.details, exit: EXIT.refused };
   const exit = { NODE_UNREACHABLE: EXIT.unreachable, SESSION_EXPIRED: EXIT.login, INVALID_CREDENTIALS: EXIT.login }[
     error.code as string
   ];

@@ -4,7 +4,7 @@ import { CliError } from './cli-error.js';
 import { Output } from './output.js';
 import { openProfile, type Profile } from './profile.js';
 
-export const CLIENT_INFO: ClientInfo = { name: 'dcp-cli', version: '0.1.0', capabilities: ['text'] };
+export const CLIENT_INFO: ClientInfo = { name: 'dcp-cli', version: '0.1.0', capabilities: ['text', 'e2ee'] };
 
 /** What every command gets: the profile, the output, and a client when it needs one. */
 export interface Context {
@@ -33,6 +33,7 @@ export async function openClient({ profile }: Context): Promise<DcpClient> {
     device,
     clientInfo: CLIENT_INFO,
     storage: profile.storage,
+    ...(identity.account_type === undefined ? {} : { accountType: identity.account_type }),
     ...(session === undefined ? {} : { session }),
     onSession: (fresh) => void profile.saveSession(fresh),
   });
@@ -46,13 +47,14 @@ export async function withClient<T>(context: Context, work: (client: DcpClient) 
     return await work(client);
   } finally {
     await client.disconnect();
+    await context.profile.close();
   }
 }
 
 const CONNECT_MS = 10_000;
 
 /** The client itself would try for ever; a command says after a while that the node is not there. */
-async function connectOrFail(client: DcpClient): Promise<void> {
+export async function connectOrFail(client: DcpClient): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

@@ -1,4 +1,4 @@
-import type { DeliveredMessage } from '@dcp/protocol';
+import type { ReadMessage } from '@dcp/client-sdk';
 import { stripVTControlCharacters } from 'node:util';
 import type { Failure } from './cli-error.js';
 
@@ -31,23 +31,37 @@ export function printable(text: string): string {
 }
 
 /** `10:30:00 #general alice-river-7x9k: Hello` */
-export function messageLine(message: DeliveredMessage): string {
+export function messageLine(message: ReadMessage): string {
   const time = new Date(message.timestamp).toTimeString().slice(0, 8);
   return `${time} ${message.channel} ${bodyOf(message)}`;
 }
 
-function bodyOf(message: DeliveredMessage): string {
+function bodyOf(message: ReadMessage): string {
   const { content } = message;
   if (message.type === 'system') return `* ${systemText(content)}`;
   const author = message.author.slice(message.author.indexOf('.') + 1);
+  if (message.undecryptable !== undefined) return `${author}: [${UNREADABLE[message.undecryptable.reason]}]`;
   const text = typeof content['text'] === 'string' ? content['text'] : `[${message.type}]`;
   return `${author}: ${printable(text)}`;
 }
 
+const UNREADABLE: Record<NonNullable<ReadMessage['undecryptable']>['reason'], string> = {
+  no_key: 'cannot be read yet: its key has been asked for',
+  not_shared: 'from before you could read here',
+  replayed: 'was read before, and is not kept on this device',
+  tampered: 'was changed on its way: not shown',
+  bad_signature: 'not from its author: not shown',
+  unknown_device: 'from an unknown device: not shown',
+  not_a_member: 'not from a member: not shown',
+  malformed: 'cannot be read: malformed',
+};
+
 function systemText(content: Record<string, unknown>): string {
   const actor = printable(String(content['actor'])).replace(/^[a-z0-9]{8}\./, '');
   const action = String(content['action']).replaceAll('_', ' ');
-  return `${actor} ${action.replace(/^user /, '')} ${printable(String(content['target']))}`;
+  // Where somebody speaks of himself, his name once is enough.
+  const target = content['target'] === content['actor'] ? '' : ` ${printable(String(content['target']))}`;
+  return `${actor} ${action.replace(/^user /, '')}${target}`;
 }
 
 /** Columns as wide as their widest cell. */

@@ -11,27 +11,40 @@ import type { IdentityFile } from '@dcp/protocol';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CliError } from './cli-error.js';
+import { JsonFiles } from './json-files.js';
 
 /**
- * What one person keeps on this machine: the identity file, this device's keys, the session, outbox and read positions. A folder of
- * mode 700 with files of mode 600.
+ * What one person keeps on this machine: the identity file, this device's keys, the session; and what the client keeps (encryption state,
+ * archive, outbox, read positions), which one process at a time may use. A folder of mode 700 with files of mode 600.
  */
 export class Profile {
-  readonly storage: FileStorage;
+  private readonly files: JsonFiles;
+  private store: FileStorage | undefined;
 
   constructor(
     readonly name: string,
     readonly folder: string,
   ) {
-    this.storage = new FileStorage(folder);
+    this.files = new JsonFiles(folder);
+  }
+
+  /** The client's own storage; opened, and locked, when it is first used. */
+  get storage(): FileStorage {
+    this.store ??= new FileStorage(join(this.folder, 'client'));
+    return this.store;
+  }
+
+  async close(): Promise<void> {
+    await this.store?.close();
+    this.store = undefined;
   }
 
   async hasIdentity(): Promise<boolean> {
-    return (await this.storage.get('identity')) !== undefined;
+    return (await this.files.get('identity')) !== undefined;
   }
 
   async identity(): Promise<IdentityFile> {
-    const file = await this.storage.get('identity');
+    const file = await this.files.get('identity');
     if (file === undefined)
       throw new CliError(
         'no_identity',
@@ -41,30 +54,38 @@ export class Profile {
   }
 
   saveIdentity(file: IdentityFile): Promise<void> {
-    return this.storage.set('identity', file);
+    return this.files.set('identity', file);
   }
 
   async device(): Promise<Device> {
-    const stored = await this.storage.get<StoredDevice>('device');
+    const stored = await this.files.get<StoredDevice>('device');
     if (stored === undefined) throw new CliError('not_logged_in', 'Not logged in on this machine. Run: dcp login');
     return restoreDevice(stored);
   }
 
   saveDevice(device: Device): Promise<void> {
-    return this.storage.set('device', storeDevice(device));
+    return this.files.set('device', storeDevice(device));
   }
 
   session(): Promise<StoredSession | undefined> {
-    return this.storage.get<StoredSession>('session');
+    return this.files.get<StoredSession>('session');
   }
 
   saveSession(session: StoredSession): Promise<void> {
-    return this.storage.set('session', session);
+    return this.files.set('session', session);
+  }
+
+  async hasDevice(): Promise<boolean> {
+    return (await this.files.get('device')) !== undefined;
+  }
+
+  forgetSession(): Promise<void> {
+    return this.files.delete('session');
   }
 
   async forgetDevice(): Promise<void> {
-    await this.storage.delete('session');
-    await this.storage.delete('device');
+    await this.files.delete('session');
+    await this.files.delete('device');
   }
 }
 

@@ -1,8 +1,26 @@
 import { Command, Option } from 'commander';
 import { channelsCommand, createChannelCommand, joinCommand, leaveCommand } from './commands/channels.js';
+import { backupCommand, forgetBackupCommand, resetKeysCommand, restoreBackupCommand } from './commands/backup.js';
 import { doctorCommand } from './commands/doctor.js';
-import { createCommand, exportCommand, passphraseCommand, showCommand } from './commands/identity.js';
-import { historyCommand, sendCommand, tailCommand } from './commands/messages.js';
+import { devicesCommand, revokeDeviceCommand, verifyCommand } from './commands/devices.js';
+import {
+  createCommand,
+  exportCommand,
+  fetchCommand,
+  importCommand,
+  passphraseCommand,
+  qrCommand,
+  showCommand,
+} from './commands/identity.js';
+import { historyCommand, searchCommand, sendCommand, tailCommand } from './commands/messages.js';
+import {
+  dmCommand,
+  groupCommand,
+  invitationsCommand,
+  inviteCommand,
+  membersCommand,
+  removeCommand,
+} from './commands/rooms.js';
 import { loginCommand, logoutCommand, sessionsCommand, whoamiCommand } from './commands/session.js';
 import { createContext, type Context, type GlobalOptions } from './context.js';
 
@@ -34,6 +52,8 @@ export function createProgram(): Command {
   addIdentityCommands(program);
   addSessionCommands(program);
   addChannelCommands(program);
+  addPeopleCommands(program);
+  addDeviceCommands(program);
   program
     .command('doctor')
     .description('check profile, node, clock, login and socket; says what to do')
@@ -59,6 +79,18 @@ function addIdentityCommands(program: Command): void {
     .description('write the identity file (- for standard output)')
     .action(withContext(exportCommand));
   identity
+    .command('import <file>')
+    .description('take up an identity file or code on this machine (- for standard input)')
+    .action(withContext(importCommand));
+  identity
+    .command('fetch <user>')
+    .description('take up your identity on this machine: fetch it from your home node with your passphrase')
+    .option('--node <address>', 'address of the home node', 'http://127.0.0.1:8008')
+    .option('--allow-pbkdf2', 'your file was made with --kdf pbkdf2')
+    .option(...PASSPHRASE_FILE)
+    .action(withContext(fetchCommand));
+  identity.command('qr').description('show the identity as a QR code for a new device').action(withContext(qrCommand));
+  identity
     .command('passphrase')
     .description('change the passphrase')
     .option(...PASSPHRASE_FILE)
@@ -83,14 +115,23 @@ function addSessionCommands(program: Command): void {
 }
 
 function addChannelCommands(program: Command): void {
-  program.command('channels').description('list the public channels').action(withContext(channelsCommand));
+  program
+    .command('channels')
+    .description('list the public channels')
+    .option('--mine', 'those that you are in, private ones and DMs too')
+    .action(withContext(channelsCommand));
   program
     .command('create <channel>')
-    .description('create a public channel')
+    .description('create a channel, encrypted end to end')
+    .option('--private', 'by invitation only, in no list')
+    .option('--readable', 'let the node read it (search, functions, bots)')
     .option('--title <text>', 'title in the list')
     .option('--description <text>', 'what it is about')
     .action(withContext(createChannelCommand));
-  program.command('join <channel>').description('become a member').action(withContext(joinCommand));
+  program
+    .command('join <channel>')
+    .description('become a member, by name, id or invite link')
+    .action(withContext(joinCommand));
   program.command('leave <channel>').description('end the membership').action(withContext(leaveCommand));
   program
     .command('send <channel> <text...>')
@@ -104,9 +145,82 @@ function addChannelCommands(program: Command): void {
     .option('--count <n>', 'stop after so many')
     .action(withContext(tailCommand));
   program
+    .command('search <words...>')
+    .description('search what this device has read and written')
+    .option('--limit <n>', 'how many', '20')
+    .action(withContext(searchCommand));
+  program
     .command('history <channel>')
     .description('show older messages')
     .option('--limit <n>', 'how many', '50')
     .option('--before <id>', 'only those before this message')
     .action(withContext(historyCommand));
+}
+
+function addPeopleCommands(program: Command): void {
+  program
+    .command('dm <user> [text...]')
+    .description('write to somebody, just the two of you')
+    .option('--markdown', 'the text is Markdown')
+    .option('--reply-to <id>', 'answer a message')
+    .action(withContext(dmCommand));
+  program.command('group <users...>').description('a group of you and these users').action(withContext(groupCommand));
+  program
+    .command('invite <channel> [user]')
+    .description('let somebody into a private channel')
+    .option('--link', 'make a link instead: whoever has it may join')
+    .option('--for <duration>', 'how long the link is good', '7d')
+    .option('--revoke-link <key>', 'end a link')
+    .option('--withdraw', 'take the invitation back')
+    .action(withContext(inviteCommand));
+  program
+    .command('invitations')
+    .description('where you are invited to')
+    .option('--decline <channel-id>', 'say no')
+    .action(withContext(invitationsCommand));
+  program
+    .command('members <channel>')
+    .description('who is in an encrypted channel')
+    .action(withContext(membersCommand));
+  for (const [how, text] of [
+    ['kick', 'put a member out'],
+    ['ban', 'put a member out for good'],
+    ['unban', 'let a banned user back in'],
+  ] as const)
+    program
+      .command(`${how} <channel> <user>`)
+      .description(text)
+      .action(withContext((context, channel: string, user: string) => removeCommand(context, how, channel, user)));
+  program
+    .command('verify <user>')
+    .description('compare safety numbers: is it really them?')
+    .option('--confirm', 'they are the same on both sides')
+    .option('--accept', 'their identity has changed, and they told you so')
+    .action(withContext(verifyCommand));
+}
+
+function addDeviceCommands(program: Command): void {
+  const devices = program
+    .command('devices')
+    .description('your devices (or those of somebody)')
+    .option('--of <user>', 'whose')
+    .action(withContext(devicesCommand));
+  devices
+    .command('revoke <device>')
+    .description('log a device out for good; it reads nothing that comes later')
+    .option(...PASSPHRASE_FILE)
+    .action(withContext(revokeDeviceCommand));
+  const backup = program
+    .command('backup')
+    .description('the sealed backup of your history at the node')
+    .action(withContext(backupCommand));
+  backup.command('restore').description('read it into this device again').action(withContext(restoreBackupCommand));
+  backup
+    .command('forget <month>')
+    .description('make a month (2026-11) unreadable here and at the node')
+    .action(withContext(forgetBackupCommand));
+  backup
+    .command('reset')
+    .description('this profile is a restored copy: make new keys')
+    .action(withContext(resetKeysCommand));
 }

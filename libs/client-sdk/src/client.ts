@@ -317,7 +317,7 @@ export class DcpClient {
   }
 
   private async beforeRetry({ channel_id }: OutgoingMessage, error: DcpError): Promise<void> {
-    if (error.details['reason'] === 'stale_epoch') await this.encryption.states.refresh(channel_id);
+    if (error.code === 'CONFLICT') await this.encryption.states.refresh(channel_id);
   }
 
   /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */

@@ -18,6 +18,8 @@ export {
   type NewIdentity,
   type OpenIdentity,
 } from './identity/identity-file.js';
+export { identityCode, readIdentity } from './identity/identity-code.js';
+export { fetchIdentityFile, type RetrievalOptions } from './identity/retrieval.js';
 export {
   MAX_OUTBOX,
   Outbox,

@@ -16,7 +16,8 @@ export interface Joined {
 
 export interface OpenInvitation {
   channel_id: string;
-  name: string;
+  /** Its `#name`. */
+  channel: string;
   title: string;
   invited_by: string;
   created: string;

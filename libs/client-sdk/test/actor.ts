@@ -1,5 +1,5 @@
 import { formatKey, generateEd25519KeyPair, type SecretBytes } from '@dcp/crypto';
-import type { DeliveredMessage, DeviceEntry, ServerEvent } from '@dcp/protocol';
+import { DcpError, type DeliveredMessage, type DeviceEntry, type ServerEvent } from '@dcp/protocol';
 import { writeMessage } from '../src/channels/compose.js';
 import { EncryptionEngine } from '../src/e2ee/encryption-engine.js';
 import { newGroupName, StateChanges } from '../src/e2ee/state-changes.js';
@@ -147,9 +147,17 @@ export class Actor implements Listener {
     const written = writeMessage(this.keys, channelId, { text });
     const { content, author, timestamp, id } = written;
     await this.engine.archive.keepSent(channelId, id, { content, author, timestamp });
-    const message = await this.engine.encryptor.encrypt({ ...written, channelId });
-    this.person.node.post(message);
-    return id;
+    for (let attempt = 1; ; attempt++) {
+      const message = await this.engine.encryptor.encrypt({ ...written, channelId });
+      try {
+        this.person.node.post(message);
+        return id;
+      } catch (error) {
+        // As the outbox does: somebody came or went meanwhile.
+        if (!(error instanceof DcpError) || attempt === 3) throw error;
+        await this.engine.states.refresh(channelId);
+      }
+    }
   }
 
   /** Everything that has come was read. */

@@ -68,6 +68,8 @@ export class ScriptedNode {
   readonly listeners = new Set<Listener>();
   /** Every one-time prekey that was handed out. */
   readonly handedOut: string[] = [];
+  /** Why posts were refused. */
+  readonly refused: string[] = [];
   interference: Interference = {};
   /** Set: every command fails with this. */
   down: DcpError | undefined;
@@ -240,10 +242,17 @@ export class ScriptedNode {
   /** As the node does: the epoch is checked, the entry numbered and delivered. */
   post(message: SignedMessage) {
     const channel = this.channel(message.channel_id ?? '');
-    const { epoch } = channel.state;
-    if ((message.encryption.epoch ?? 0) < epoch) throw new DcpError('CONFLICT', { reason: 'stale_epoch', epoch });
+    const { epoch, head } = channel.state;
+    if ((message.encryption.epoch ?? 0) < epoch) throw this.refusal('stale_epoch', { epoch });
+    if (message.encryption.state !== undefined && message.encryption.state !== head)
+      throw this.refusal('stale_state', { state_head: head, epoch });
     const seq = this.append(channel, message);
     return { message_id: message.id, seq, timestamp: message.timestamp, state: 'ordered' };
+  }
+
+  private refusal(reason: string, details: object): DcpError {
+    this.refused.push(reason);
+    return new DcpError('CONFLICT', { reason, ...details });
   }
 
   private append(channel: Channel, message: SignedMessage | StateEntry): number {

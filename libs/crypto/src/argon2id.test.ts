@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { argon2Sync } from 'node:crypto';
 import { ARGON2ID_DEFAULT, argon2id } from './argon2id.js';
-import { ready } from './sodium.js';
+import { sodiumReady } from './sodium.js';
 
-beforeAll(ready);
+beforeAll(sodiumReady);
 
 const password = new TextEncoder().encode('correct horse battery staple');
 const salt = Uint8Array.from({ length: 16 }, (_, at) => at);

@@ -13,7 +13,15 @@ export type CryptoErrorCode =
   | 'unsupported_kdf'
   | 'kdf_out_of_bounds'
   | 'out_of_memory'
-  | 'secret_wiped';
+  | 'secret_wiped'
+  | 'malformed'
+  | 'too_large'
+  | 'expired'
+  | 'replayed'
+  | 'too_old'
+  | 'too_many_skipped'
+  | 'downgrade'
+  | 'unknown_prekey';
 
 /**
  * The only exception of this package. Neither message nor cause ever holds key material, a passphrase, a plaintext or

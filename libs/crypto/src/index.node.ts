@@ -1,7 +1,11 @@
 /** The entry for Node (`exports` condition "node"): the same names as index.ts, with native code behind `ready`. */
 import { useEngine } from './engine.js';
+import { useBrotli } from './brotli-codec.js';
+import { nativeBrotli } from './native-brotli.js';
 import { nodeEngine } from './native-engine.js';
-import { ready as wasmReady } from './sodium.js';
+import { nativePostQuantum } from './native-post-quantum.js';
+import { javaScriptPostQuantum, usePostQuantum } from './post-quantum-engine.js';
+import { sodiumReady } from './sodium.js';
 
 export * from './index.js';
 
@@ -13,6 +17,13 @@ export function ready(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  await wasmReady();
+  await sodiumReady();
   useEngine(await nodeEngine());
+  usePostQuantum(nativePostQuantum() ?? javaScriptPostQuantum);
+  useBrotli(nativeBrotli);
+}
+
+/** Puts Node's own Brotli in place, as `ready` does. */
+export async function loadBrotli(): Promise<void> {
+  useBrotli(nativeBrotli);
 }

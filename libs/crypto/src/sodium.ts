@@ -4,11 +4,8 @@ import { CryptoError } from './crypto-error.js';
 
 let isReady = false;
 
-/**
- * Await this once before anything else of this package is used (encodings, `SecretBytes`, `randomBytes` and
- * `constantTimeEqual` work without). On Node it also looks for the native engine. Calling it again costs nothing.
- */
-export async function ready(): Promise<void> {
+/** Resolves when libsodium can be used. Calling it again costs nothing. */
+export async function sodiumReady(): Promise<void> {
   await compiled;
   isReady = true;
 }

@@ -104,6 +104,8 @@ const encryptionBlock = z.looseObject({
   device: deviceIdField.optional(),
   epoch: z.number().int().min(0).optional(),
   n: z.number().int().min(0).max(1_000_000).optional(),
+  /** The state entry that the author knew as the last one: the node refuses the message when another came meanwhile. */
+  state: hashField.optional(),
 });
 export type EncryptionBlock = z.infer<typeof encryptionBlock>;
 

@@ -12,11 +12,12 @@ export interface ClusterOptions {
   gateways?: number;
   auths?: number;
   channels?: number;
+  keyServices?: number;
   /** For every process. */
   env?: Record<string, string>;
 }
 
-type ServiceName = 'gateway' | 'auth' | 'channel';
+type ServiceName = 'gateway' | 'auth' | 'keys' | 'channel';
 
 export interface ClusterMember {
   readonly name: string;
@@ -57,7 +58,7 @@ const SERVICES_FOLDER = join(import.meta.dirname, '..', '..', '..', 'services');
 
 /** Starts everything at the same time: any service may start first. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { gateways = 2, auths = 2, channels = 2, env = {} } = options;
+  const { gateways = 2, auths = 2, channels = 2, keyServices = 2, env = {} } = options;
   const users = busPermissions().map(({ service, ...subjects }) => ({
     name: service,
     password: secret(),
@@ -65,7 +66,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }));
   const [nats, postgres] = await Promise.all([startNats({ users }), startPostgres()]);
   const shared = { ...env, NATS_URL: nats.url, DCP_NODE_KEY: randomBytes(32).toString('base64') };
-  const wanted = [...names('channel', channels), ...names('auth', auths), ...names('gateway', gateways)];
+  const wanted = [
+    ...names('channel', channels),
+    ...names('keys', keyServices),
+    ...names('auth', auths),
+    ...names('gateway', gateways),
+  ];
   const passwords = new Map(users.map(({ name, password }) => [name, password]));
   const slots = await Promise.all(
     wanted.map(({ name, service }) =>

@@ -16,6 +16,7 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   serve(AUTH.revoke, ({ session, id }) => sessions.revoke(session, id));
   serve(AUTH.revocations, ({ after }) => sessions.revocations(after));
   serve(AUTH.devices, ({ user_id, after }) => devices.list(user_id, after));
+  serve(AUTH.deviceLogs, ({ users }) => devices.logs(users));
   serve(AUTH.appendDevice, ({ session, entry }) => devices.append(session, entry));
   serve(AUTH.retrievalParameters, ({ user_id }) => retrieval.parameters(user_id));
   serve(AUTH.retrieveIdentityFile, ({ user_id, retrieval_key }) => retrieval.fetch(user_id, retrieval_key));

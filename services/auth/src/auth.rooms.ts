@@ -67,7 +67,7 @@ export class AuthRooms {
     this.account = new AccountService(accounts, sessions, key, bus);
     this.invites = new InviteService(this.prisma, key, clock);
     this.admin = new AdminService(accounts, sessions, this.invites);
-    this.devices = new DeviceLogService(deviceStore, accounts, sessions);
+    this.devices = new DeviceLogService(deviceStore, accounts, sessions, bus, clock);
     this.retrieval = new RetrievalService(accounts, new RetrievalStore(pool), key, clock);
     this.sweeper = new Sweeper({ pool, accounts, service: this.account, clock, logger, metrics });
   }

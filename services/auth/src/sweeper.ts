@@ -82,7 +82,7 @@ export class Sweeper {
       try {
         await service.remove(userId);
       } catch (error) {
-        // Nobody can be forgotten while the channel service is away.
+        // Nobody can be forgotten while the channel or the keys service is away.
         if (error instanceof DcpError && error.code === 'MAINTENANCE_MODE') throw error;
         logger.warn({ err: error }, 'an account could not end, trying again later');
       }

@@ -60,11 +60,13 @@ describe.each(BOTH_BUSES)('accounts over the %s bus', (kind) => {
     expect(await settings(alice.userId)).toEqual({
       user_id: alice.userId,
       show_online_status: true,
+      allow_direct_messages: true,
       blocked_users: [],
     });
     const blocked_users = [`${world.nodeId}.mallory`];
-    await update({ ...alice.file, preferences: { blocked_users, privacy: { show_online_status: false } } });
-    const now = { user_id: alice.userId, show_online_status: false, blocked_users };
+    const privacy = { show_online_status: false, allow_direct_messages: false };
+    await update({ ...alice.file, preferences: { blocked_users, privacy } });
+    const now = { user_id: alice.userId, ...privacy, blocked_users };
     expect(await settings(alice.userId)).toEqual(now);
     await eventually(() => expect(world.settings).toEqual([now]));
   });

@@ -163,6 +163,69 @@ describe.each(BOTH_BUSES)('the device log over the %s bus', (kind) => {
     expect(refusal.code).toBe('MESSAGE_TOO_LARGE');
   });
 
+  it('[DCP-12.3-07] tells who hears it of every entry, after it is there', async () => {
+    world.devicesChanged.length = 0;
+    const phone = newDevice();
+    const first = addition(alice, undefined, phone);
+    const second = revocation(alice, first, phone.id);
+    await append(first);
+    await refusalOf(append(first));
+    await append(second);
+    const told = (entry: DeviceEntry) => ({
+      user_id: alice.userId,
+      seq: entry.seq,
+      hash: hashOf(entry),
+      action: entry.action,
+      device: phone.id,
+    });
+    await eventually(() => expect(world.devicesChanged).toEqual([told(first), told(second)]));
+  });
+
+  it('[DCP-12.3-07] shows the logs of several users at once, with the keys that sign them', async () => {
+    const bob = await resident(world);
+    const phone = newDevice();
+    const first = addition(alice, undefined, phone);
+    const second = revocation(alice, first, phone.id);
+    for (const entry of [first, second]) await append(entry);
+    const nobody = `${world.nodeId}.nobody`;
+    const users = [{ user_id: bob.userId }, { user_id: nobody }, { user_id: alice.userId, after: 1 }];
+    const { logs } = await world.bus.request(AUTH.deviceLogs, { users });
+    expect(logs).toEqual([
+      { user_id: bob.userId, public_key: bob.key.publicKey, entries: [], has_more: false },
+      { user_id: alice.userId, public_key: alice.key.publicKey, entries: [second], has_more: false },
+    ]);
+    const wrong = [[], Array.from({ length: 51 }, () => ({ user_id: nobody })), [{ user_id: "x'" }]];
+    for (const asked of wrong)
+      expect((await refusalOf(world.bus.request(AUTH.deviceLogs, { users: asked }))).code).toBe(
+        'INVALID_MESSAGE_FORMAT',
+      );
+  });
+
+  it('cuts the logs of several users where one answer ends, and goes on from there', async () => {
+    const people = [alice, await resident(world), await resident(world)];
+    const padded = { ...addition(alice, undefined, newDevice()), name: 'x'.repeat(2_900) };
+    for (const { userId } of people)
+      await world.admin.query(
+        `insert into auth.device_log (user_id, seq, device, action, entry, hash)
+         select $1, n, 'dev_' || n, 'add', jsonb_set($2::jsonb, '{seq}', to_jsonb(n))::text, '' from generate_series(1, 120) n`,
+        [userId, JSON.stringify(padded)],
+      );
+    const seen = new Map(people.map(({ userId }) => [userId, [] as number[]]));
+    let open = people.map(({ userId }) => ({ user_id: userId, after: 0 }));
+    for (let round = 0; open.length > 0; round++) {
+      expect(round).toBeLessThan(4);
+      const answer = await world.bus.request(AUTH.deviceLogs, { users: open });
+      expect(JSON.stringify(answer).length).toBeLessThan(512 * 1024);
+      for (const { entries } of answer.logs) expect(entries.length).toBeGreaterThan(0);
+      for (const { user_id, entries } of answer.logs) seen.get(user_id)?.push(...entries.map(({ seq }) => seq));
+      open = answer.logs
+        .filter(({ has_more }) => has_more)
+        .map(({ user_id }) => ({ user_id, after: seen.get(user_id)?.at(-1) ?? 0 }));
+    }
+    const all = Array.from({ length: 120 }, (_, at) => at + 1);
+    for (const seqs of seen.values()) expect(seqs).toEqual(all);
+  });
+
   it('ends a log that grows for ever, but not the revoking of devices', async () => {
     const phone = newDevice();
     const first = addition(alice, undefined, phone);

@@ -68,6 +68,7 @@ describe.each(BOTH_BUSES)('what ends by itself, over the %s bus', (kind) => {
     await gone(ghost);
     expect(await world.rowsNaming(device.id)).toBe(0);
     expect(world.forgotten).toContain(ghost.userId);
+    expect(world.forgottenKeys).toContain(ghost.userId);
     expect(await world.rowsNaming(stays.userId)).toBe(1);
   });
 
@@ -89,6 +90,21 @@ describe.each(BOTH_BUSES)('what ends by itself, over the %s bus', (kind) => {
     world.forget = async () => {};
     world.clock.advance(10 * MINUTE);
     await gone(ghost);
+  });
+
+  it('[DCP-4.3-03] is tried again until its keys are forgotten, too', async () => {
+    await register(world, ghost, { expires_in: 60 });
+    let failures = 0;
+    world.forgetKeys = async () => {
+      failures++;
+      throw new DcpError('INTERNAL_ERROR');
+    };
+    world.clock.advance(2 * MINUTE);
+    await eventually(() => expect(failures).toBeGreaterThan(1));
+    expect(await world.rowsNaming(ghost.userId)).toBeGreaterThan(0);
+    world.forgetKeys = async () => {};
+    await gone(ghost);
+    expect(world.forgottenKeys).toContain(ghost.userId);
   });
 
   it('removes rows that mean nothing any more, also while the channel service is away', async () => {

@@ -1,11 +1,11 @@
 import { ensureServiceDatabase, startEmbeddedPostgres, type Logger } from '@dcp/node-kit';
 import { join } from 'node:path';
 import type { HomeNodeConfig } from './config.js';
-import type { NodeSecrets } from './secrets.js';
+import type { DatabaseService, NodeSecrets } from './secrets.js';
 
 export interface NodeDatabase {
   /** One role and schema for each service. */
-  urls: Record<'auth' | 'channel', string>;
+  urls: Record<DatabaseService, string>;
   /** Resolves when the embedded server ends without being asked to; never for an external one. */
   lost: Promise<void>;
   stop(): Promise<void>;
@@ -23,10 +23,10 @@ export async function openDatabase(
       : undefined;
   const adminUrl = config.databaseUrl ?? embedded?.adminSocketUrl ?? embedded?.adminUrl ?? '';
   try {
-    const url = (service: 'auth' | 'channel') =>
+    const url = (service: DatabaseService) =>
       ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
     return {
-      urls: { auth: await url('auth'), channel: await url('channel') },
+      urls: { auth: await url('auth'), channel: await url('channel'), keys: await url('keys') },
       lost: embedded?.ended ?? new Promise<void>(() => undefined),
       stop: async () => embedded?.stop(),
     };

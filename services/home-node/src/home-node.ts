@@ -13,10 +13,11 @@ import {
 import { authConfigTable, startAuth } from '@dcp/service-auth';
 import { channelConfigTable, startChannel } from '@dcp/service-channel';
 import { gatewayConfig, startGateway } from '@dcp/service-gateway';
+import { keysConfigTable, startKeys } from '@dcp/service-keys';
 import { ready } from '@dcp/crypto';
 import type { HomeNodeConfig } from './config.js';
 import { openDatabase } from './database.js';
-import { nodeSecrets } from './secrets.js';
+import { type DatabaseService, nodeSecrets } from './secrets.js';
 
 export interface HomeNodeOptions {
   config: HomeNodeConfig;
@@ -83,12 +84,15 @@ async function start(
   const bus = createInProcessBus({ logger, metrics: shared.metrics });
   undo.add(() => bus.close());
   const settings = serviceEnvironment(env, secrets.nodeKey, gateway.host, database.urls);
-  const pool = (service: 'auth' | 'channel') => openPool(database.urls[service], service, logger, undo);
+  const pool = (service: DatabaseService) => openPool(database.urls[service], service, logger, undo);
 
   progress('starting the services');
   const channelSettings = loadConfig(channelConfigTable, settings('channel'));
   const channel = await startChannel({ ...shared, config: channelSettings, bus, logger, pool: await pool('channel') });
   undo.add(() => channel.close());
+  const keysSettings = loadConfig(keysConfigTable, settings('keys'));
+  const keys = await startKeys({ ...shared, config: keysSettings, bus, logger, pool: await pool('keys') });
+  undo.add(() => keys.stop());
   const authSettings = loadConfig(authConfigTable, settings('auth'));
   const auth = await startAuth({ ...shared, config: authSettings, bus, logger, pool: await pool('auth') });
   undo.add(() => auth.stop());
@@ -130,8 +134,8 @@ function lostCheck(lost: Promise<void>): () => void {
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** Each service's configuration, with what the node knows itself: its key, its database, whether strangers can reach it. */
-function serviceEnvironment(env: Environment, nodeKey: string, host: string, urls: Record<'auth' | 'channel', string>) {
-  return (service: 'auth' | 'channel'): Environment => ({
+function serviceEnvironment(env: Environment, nodeKey: string, host: string, urls: Record<DatabaseService, string>) {
+  return (service: DatabaseService): Environment => ({
     ...env,
     DATABASE_URL: urls[service],
     DATABASE_URL_FILE: undefined,

@@ -1,22 +1,28 @@
-import { randomBytes } from '@dcp/crypto';
-import { toBase64, toHex } from '@dcp/crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { randomBytes, toBase64, toHex } from '@dcp/crypto';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+
+/** The services that have a database of their own: each its role, its schema, its password. */
+export const DATABASES = ['auth', 'channel', 'keys'] as const;
+export type DatabaseService = (typeof DATABASES)[number];
 
 /** What a home node makes for itself at its first start and must find again at every later one. */
 export interface NodeSecrets {
   /** Base64 of the node's Ed25519 seed: who the node is. */
   nodeKey: string;
-  passwords: Record<'auth' | 'channel', string>;
+  passwords: Record<DatabaseService, string>;
 }
 
 const FILE = 'secrets.json';
 
-/** Reads `secrets.json` (mode 600) below the data folder; makes it when there is none. Never overwrites one. */
+/**
+ * Reads `secrets.json` (mode 600) below the data folder; makes it when there is none. What is in it is never changed; a version that
+ * brings a new service adds its password.
+ */
 export async function nodeSecrets(dataDir: string): Promise<NodeSecrets> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const file = join(dataDir, FILE);
-  return (await read(file)) ?? (await create(file));
+  return complete(file, (await read(file)) ?? (await create(file)));
 }
 
 async function read(file: string): Promise<NodeSecrets | undefined> {
@@ -30,14 +36,33 @@ async function read(file: string): Promise<NodeSecrets | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as NodeSecrets);
 }
 
-/** Written beside and linked, so that a crash leaves no half file and two starts make one secret. */
+/** Linked, so that two starts make one secret. */
 async function create(file: string): Promise<NodeSecrets> {
+  const secrets: NodeSecrets = { nodeKey: toBase64(randomBytes(32)), passwords: newPasswords() };
+  const beside = await writeBeside(file, secrets);
+  await link(beside, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(beside, { force: true });
+  return (await read(file)) ?? secrets;
+}
+
+/** The role gets its password at every start, so one that two starts made at the same time does no harm. */
+async function complete(file: string, secrets: NodeSecrets): Promise<NodeSecrets> {
+  if (DATABASES.every((service) => secrets.passwords[service] !== undefined)) return secrets;
+  const completed = { ...secrets, passwords: { ...newPasswords(), ...secrets.passwords } };
+  await rename(await writeBeside(file, completed), file);
+  return completed;
+}
+
+function newPasswords(): NodeSecrets['passwords'] {
   const password = () => toHex(randomBytes(24));
-  const secrets: NodeSecrets = {
-    nodeKey: toBase64(randomBytes(32)),
-    passwords: { auth: password(), channel: password() },
-  };
-  const beside = `${file}.${process.pid}.new`;
+  return { auth: password(), channel: password(), keys: password() };
+}
+
+/** Whole and on the disk before it takes its name: a crash leaves no half file. */
+async function writeBeside(file: string, secrets: NodeSecrets): Promise<string> {
+  const beside = `${file}.${toHex(randomBytes(6))}.new`;
   const handle = await open(beside, 'wx', 0o600);
   try {
     await handle.writeFile(`${JSON.stringify(secrets, null, 2)}\n`);
@@ -45,9 +70,5 @@ async function create(file: string): Promise<NodeSecrets> {
   } finally {
     await handle.close();
   }
-  await link(beside, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await rm(beside, { force: true });
-  return (await read(file)) ?? secrets;
+  return beside;
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -71,6 +71,24 @@ describe('a home node in one process', () => {
     await node?.kill();
     await start();
     expect((await get('/api/v1/node'))['node_info']).toEqual(before['node_info']);
+  });
+
+  it('takes the data folder of a version with fewer services, and changes nothing that was in it', async () => {
+    await node?.stop();
+    const file = join(folder, 'secrets.json');
+    const before = JSON.parse(await readFile(file, 'utf8')) as { nodeKey: string; passwords: Record<string, string> };
+    const { auth, channel } = before.passwords;
+    await writeFile(file, JSON.stringify({ nodeKey: before.nodeKey, passwords: { auth, channel } }));
+    const { ready } = await start();
+    const health = /health\s+(\S+)/.exec(ready[0])?.[1] ?? '';
+    expect(await (await fetch(health)).json()).toMatchObject({ ready: true, checks: { 'keys.database': 'ok' } });
+    const after = JSON.parse(await readFile(file, 'utf8')) as typeof before;
+    expect(after).toEqual({
+      nodeKey: before.nodeKey,
+      passwords: { auth, channel, keys: expect.stringMatching(/^[0-9a-f]{48}$/) },
+    });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await readdir(folder)).filter((name) => name.startsWith('secrets'))).toEqual(['secrets.json']);
   });
 
   it('a second start over the same data fails and says why', async () => {

@@ -1,10 +1,13 @@
-import { resolveChannelAlias } from '@dcp/client-sdk';
+import { resolveChannelAlias, type DcpClient } from '@dcp/client-sdk';
+import { CliError } from '../cli-error.js';
 import { withClient, openClient, type Context } from '../context.js';
 import { printable, table } from '../output.js';
+import { USER_ID } from '@dcp/protocol';
 
-/** `dcp channels` */
-export async function channelsCommand(context: Context): Promise<void> {
+/** `dcp channels [--mine]` */
+export async function channelsCommand(context: Context, options: { mine?: boolean }): Promise<void> {
   const client = await openClient(context);
+  if (options.mine === true) return await mineCommand(context, client);
   const channels = await client.listChannels();
   const rows = channels.map((channel) => [
     channel.id,
@@ -15,28 +18,44 @@ export async function channelsCommand(context: Context): Promise<void> {
   context.output.result({ channels }, table([['CHANNEL', 'MEMBERS', 'ENCRYPTION', 'NAME'], ...rows]));
 }
 
-/** The name that the user wrote, his aliases resolved (§4.1), `#` added where the shell would have eaten it. */
+async function mineCommand(context: Context, client: DcpClient): Promise<void> {
+  const channels = await client.myChannels();
+  const rows = channels.map(({ id, visibility, encryption }) => [
+    id,
+    visibility,
+    encryption === 'node' ? 'readable by the node' : 'end-to-end',
+  ]);
+  context.output.result({ channels }, table([['CHANNEL', 'KIND', 'ENCRYPTION'], ...rows]));
+}
+
+/** The name that the user wrote, his aliases resolved (§4.1), `#` added where the shell would have eaten it; `@user` for a DM. */
 export async function channelName(context: Context, text: string): Promise<string> {
   const { preferences } = await context.profile.identity();
   const name = resolveChannelAlias(text, preferences);
-  return name.startsWith('#') || name.startsWith('ch_') ? name : `#${name}`;
+  if (/^([#@]|ch_|dcp:)/.test(name)) return name;
+  return USER_ID.test(name) ? `@${name}` : `#${name}`;
 }
 
+/** `dcp create CHANNEL [--private | --readable]` */
 export async function createChannelCommand(
   context: Context,
   channel: string,
-  options: { title?: string; description?: string },
+  options: { title?: string; description?: string; private?: boolean; readable?: boolean },
 ): Promise<void> {
+  if (options.private === true && options.readable === true)
+    throw new CliError('usage', 'A private channel is always encrypted: leave out --readable');
   const name = await channelName(context, channel);
-  const more = {
-    ...(options.title === undefined ? {} : { name: options.title }),
-    ...(options.description === undefined ? {} : { description: options.description }),
-  };
-  const created = await withClient(context, (client) => client.create(name, more));
-  context.output.result(
-    created,
-    `Created ${created.channel}; you are its owner. Its messages are readable by the node.`,
+  const description = options.description === undefined ? {} : { description: options.description };
+  const title = options.title === undefined ? {} : { name: options.title };
+  const mode = options.readable === true ? ({ encryption: 'node' } as const) : {};
+  const created = await withClient(context, (client) =>
+    options.private === true
+      ? client.rooms.createPrivate(name, description)
+      : client.create(name, { ...title, ...description, ...mode }),
   );
+  const how = options.readable === true ? 'The node can read its messages.' : 'Its messages are encrypted end to end.';
+  const next = options.private === true ? ` Invite somebody: dcp invite '${created.channel}' USER` : '';
+  context.output.result(created, `Created ${created.channel}; you are its owner. ${how}${next}`);
 }
 
 export async function joinCommand(context: Context, channel: string): Promise<void> {

@@ -2,14 +2,18 @@ import {
   changePassphrase,
   createIdentity,
   describeNode,
+  fetchIdentityFile,
+  identityCode,
   openIdentity,
+  readIdentity,
   register,
   type OpenIdentity,
 } from '@dcp/client-sdk';
-import { DcpError, type AccountType } from '@dcp/protocol';
-import { writeFileSync } from 'node:fs';
+import { DcpError, type AccountType, type IdentityFile } from '@dcp/protocol';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { renderUnicodeCompact } from 'uqr';
 import { CliError } from '../cli-error.js';
-import { endpointOf, httpOf, type Context } from '../context.js';
+import { endpointOf, httpOf, openClient, type Context } from '../context.js';
 import { chooseOwnPassphrase, readPassphrase, type PassphraseOptions } from '../passphrase.js';
 import { parseDuration } from './duration.js';
 
@@ -27,8 +31,7 @@ const DRAWS = 3;
 /** `dcp identity create NAME`: a new identity file, registered with its home node. */
 export async function createCommand(context: Context, username: string, options: CreateOptions): Promise<void> {
   const { profile, output } = context;
-  if (await profile.hasIdentity())
-    throw new CliError('usage', `Profile "${profile.name}" has an identity already. Use another one: --profile NAME`);
+  await requireEmpty(profile);
   const endpoint = endpointOf(options.node);
   const { node_info: node } = await describeNode(httpOf(endpoint));
   const passphrase = await chooseOwnPassphrase(options);
@@ -63,12 +66,13 @@ function newIdentity(
 
 async function registerAndSave(
   { profile, output }: Context,
-  { file, seed }: OpenIdentity,
+  { file, seed, retrievalHash }: OpenIdentity,
   options: CreateOptions,
 ): Promise<void> {
   const registration = await register(httpOf(file.home_node.endpoint), file, {
     ...(options.invite === undefined ? {} : { invite: options.invite }),
     ...(options.temporary === undefined ? {} : { expiresIn: parseDuration(options.temporary) }),
+    retrievalHash,
   });
   await profile.saveIdentity(file);
   seed.wipe();
@@ -105,18 +109,71 @@ export async function exportCommand({ profile, output }: Context, target: string
   output.result({ file: target }, `Written to ${target}. Whoever has it and the passphrase is you.`);
 }
 
+/** `dcp identity import FILE` (`-`: standard input): makes this profile the user of an identity file or code. */
+export async function importCommand({ profile, output }: Context, source: string): Promise<void> {
+  await requireEmpty(profile);
+  const file = readIdentity(readFileSync(source === '-' ? 0 : source, 'utf8'));
+  await profile.saveIdentity(file);
+  output.result({ user_id: file.identity.full_id }, `This profile is ${file.identity.full_id} now. Next: dcp login`);
+}
+
+/** `dcp identity fetch USER`: the file from its home node, by passphrase alone. */
+export async function fetchCommand(
+  { profile, output }: Context,
+  userId: string,
+  options: PassphraseOptions & { node: string; allowPbkdf2?: boolean },
+): Promise<void> {
+  await requireEmpty(profile);
+  const passphrase = await readPassphrase(options);
+  const allowPbkdf2 = options.allowPbkdf2 === true;
+  const file = await fetchIdentityFile(httpOf(endpointOf(options.node)), userId, passphrase, { allowPbkdf2 });
+  await profile.saveIdentity(file);
+  output.result({ user_id: userId }, `This profile is ${userId} now. Next: dcp login`);
+}
+
+/** `dcp identity qr`: the file as a QR code, for a new device to read; it still wants the passphrase. */
+export async function qrCommand({ profile, output }: Context): Promise<void> {
+  const code = identityCode(await profile.identity());
+  const picture = renderUnicodeCompact(code, { ecc: 'L', border: 2 });
+  output.result({ code }, `${picture}\nOr paste it on the new device: dcp identity import -\n${code}`);
+}
+
+async function requireEmpty(profile: Context['profile']): Promise<void> {
+  if (await profile.hasIdentity())
+    throw new CliError('usage', `Profile "${profile.name}" has an identity already. Use another one: --profile NAME`);
+}
+
 /** `dcp identity passphrase`: changes the passphrase of the file. */
 export async function passphraseCommand(
-  { profile, output }: Context,
+  context: Context,
   options: PassphraseOptions & { newPassphraseFile?: string },
 ): Promise<void> {
+  const { profile, output } = context;
   const open = await openIdentity(await profile.identity(), await readPassphrase(options, 'Old passphrase: '));
   const next = options.newPassphraseFile === undefined ? {} : { passphraseFile: options.newPassphraseFile };
-  const file = await changePassphrase(open, await chooseOwnPassphrase(next));
+  const { file, retrievalHash } = await changePassphrase(open, await chooseOwnPassphrase(next));
   open.seed.wipe();
   await profile.saveIdentity(file);
+  const told = await tellNode(context, file, retrievalHash);
+  const node = told
+    ? ''
+    : ' The node has the old file still: run this again when you are logged in and it can be reached.';
   output.result(
-    { user_id: file.identity.full_id },
-    'The passphrase is changed. Export the file again where you keep copies.',
+    { user_id: file.identity.full_id, node_updated: told },
+    `The passphrase is changed. Export the file again where you keep copies.${node}`,
   );
+}
+
+/** A new device fetches the file from the node: it must be the one with the new passphrase. */
+async function tellNode(context: Context, file: IdentityFile, retrievalHash: string): Promise<boolean> {
+  if (!(await context.profile.hasDevice())) return false;
+  try {
+    const client = await openClient(context);
+    await client.call('/accounts/me', { method: 'PUT', body: { identity_file: file, retrieval_hash: retrievalHash } });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await context.profile.close();
+  }
 }

@@ -1,22 +1,28 @@
 import { readFileSync } from 'node:fs';
 import type { DcpClient } from '@dcp/client-sdk';
 import { CliError } from '../cli-error.js';
-import { openClient, withClient, type Context } from '../context.js';
-import { messageLine } from '../output.js';
+import { connectOrFail, openClient, withClient, type Context } from '../context.js';
+import { messageLine, printable } from '../output.js';
 import { channelName } from './channels.js';
 
-/** The lasting id of a channel: what messages are addressed to. */
-async function channelIdOf(client: DcpClient, name: string): Promise<string> {
+/** The lasting id of a channel: what messages are addressed to. A DM is made when there is none. */
+export async function channelIdOf(client: DcpClient, name: string): Promise<string> {
+  if (name.startsWith('@')) return (await client.rooms.openDm(name.slice(1))).channelId;
   const { channel_id } = await client.call<{ channel_id: string }>(`/channels/${encodeURIComponent(name)}`);
   return channel_id;
 }
 
-/** `dcp send CHANNEL TEXT` (`-`: from standard input) */
+interface SendOptions {
+  markdown?: boolean;
+  replyTo?: string;
+}
+
+/** `dcp send CHANNEL TEXT` (`-`: from standard input); `dcp dm USER TEXT` is the same for a DM. */
 export async function sendCommand(
   context: Context,
   channel: string,
   words: string[],
-  options: { markdown?: boolean; replyTo?: string },
+  options: SendOptions,
 ): Promise<void> {
   const name = await channelName(context, channel);
   const text = words.length === 1 && words[0] === '-' ? readFileSync(0, 'utf8').trimEnd() : words.join(' ');
@@ -39,11 +45,23 @@ export async function historyCommand(
   options: { limit: string; before?: string },
 ): Promise<void> {
   const name = await channelName(context, channel);
-  const client = await openClient(context);
   const before = options.before === undefined ? {} : { before: options.before };
-  const page = await client.history(name, { limit: Number(options.limit), ...before });
+  const page = await withClient(context, async (client) => {
+    return await client.history(await channelIdOf(client, name), { limit: Number(options.limit), ...before });
+  });
   const more = page.next_cursor === null ? '' : `\n(older: dcp history '${name}' --before ${page.next_cursor})`;
   context.output.result(page, page.messages.map(messageLine).join('\n') + more);
+}
+
+/** `dcp search WORDS`: what this device has read and written, encrypted channels included; needs no network. */
+export async function searchCommand(context: Context, words: string[], options: { limit: string }): Promise<void> {
+  const client = await openClient(context);
+  const found = await client.search(words.join(' '), { limit: Number(options.limit) });
+  await context.profile.close();
+  const lines = found.map(({ timestamp, author, content }) => {
+    return `${timestamp.slice(0, 16).replace('T', ' ')} ${author.slice(9)}: ${printable(String(content['text'] ?? ''))}`;
+  });
+  context.output.result({ found }, lines.length === 0 ? 'Nothing found on this device.' : lines.join('\n'));
 }
 
 /** `dcp tail CHANNEL…`: shows messages as they come, until Ctrl-C or `--count` messages. */
@@ -51,18 +69,42 @@ export async function tailCommand(context: Context, channels: string[], options:
   const { output } = context;
   const wanted = new Set(await Promise.all(channels.map((channel) => channelName(context, channel))));
   const client = await openClient(context);
+  warn(client, context);
   let left = options.count === undefined ? Infinity : Number(options.count);
   const done = new Promise<void>((resolve, reject) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
     client.events.on('ended', ({ error }) => reject(error));
-    client.events.on('message', ({ channel, message }) => {
+    client.events.on('message', ({ channel, message, undecryptable }) => {
       if (left <= 0 || (wanted.size > 0 && !wanted.has(channel))) return;
-      output.result(message, messageLine(message));
+      output.result(message, messageLine({ ...message, ...(undecryptable === undefined ? {} : { undecryptable }) }));
       if (--left <= 0) resolve();
     });
+    client.events.on('decrypted', ({ message }) => output.result(message, messageLine(message)));
   });
   client.events.on('state', (state) => output.note(`-- ${state}`));
-  await Promise.race([client.connect().then(() => done), done]);
-  await client.disconnect();
+  try {
+    await Promise.race([connectOrFail(client).then(() => done), done]);
+  } finally {
+    await client.disconnect();
+    await context.profile.close();
+  }
+}
+
+/** What a person should know of while he listens. */
+function warn(client: DcpClient, { output }: Context): void {
+  client.events.on('deviceConflict', ({ userId, reason }) =>
+    output.note(
+      `!! The devices or the identity of ${userId} are not what they were (${reason}). See: dcp verify ${userId}`,
+    ),
+  );
+  client.events.on('channelConflict', ({ channelId, reason }) =>
+    output.note(`!! The node shows a membership of ${channelId} that nobody signed (${reason}).`),
+  );
+  client.events.on('headMismatch', ({ userId, seenBy }) =>
+    output.note(`!! ${seenBy} sees other devices of ${userId} than you do: the node may be showing two lists.`),
+  );
+  client.events.on('invitation', ({ channel, channel_id, by, change }) => {
+    if (change === 'invited') output.note(`-- ${by} invites you to ${channel}: dcp join ${channel_id}`);
+  });
 }

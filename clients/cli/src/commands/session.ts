@@ -1,6 +1,6 @@
 import { addDevice, openIdentity } from '@dcp/client-sdk';
 import { hostname } from 'node:os';
-import { CLIENT_INFO, openClient, type Context } from '../context.js';
+import { CLIENT_INFO, openClient, withClient, type Context } from '../context.js';
 import { table } from '../output.js';
 import { readPassphrase, type PassphraseOptions } from '../passphrase.js';
 
@@ -11,23 +11,24 @@ export async function loginCommand(
 ): Promise<void> {
   const { profile, output } = context;
   const file = await profile.identity();
-  const known = await profile.storage.get('device');
-  if (known === undefined) {
+  if (!(await profile.hasDevice())) {
     const open = await openIdentity(file, await readPassphrase(options));
     output.note('Adding this machine to your devices …');
     const device = await addDevice(open, options.deviceName ?? hostname(), CLIENT_INFO);
     open.seed.wipe();
     await profile.saveDevice(device);
   }
-  const client = await openClient(context);
-  client.sessions.invalidate();
-  const session = await client.sessions.prove();
-  await profile.saveSession(session);
+  await profile.forgetSession();
+  // Connected once, so that others can write to this device from now on: its keys are published then.
+  const { session, userId } = await withClient(context, async (client) => ({
+    session: await client.sessions.fresh(),
+    userId: client.userId,
+  }));
   const device = await profile.device();
   const until = new Date(session.expires).toISOString();
   output.result(
-    { user_id: client.userId, device: device.id, expires: until },
-    `Logged in as ${client.userId} (${device.id}). Try: dcp join '#general'`,
+    { user_id: userId, device: device.id, expires: until },
+    `Logged in as ${userId} (${device.id}). Try: dcp join '#general'`,
   );
 }
 
@@ -36,7 +37,7 @@ export async function logoutCommand(context: Context): Promise<void> {
   const client = await openClient(context);
   const session = await context.profile.session();
   if (session !== undefined) await client.call(`/auth/sessions/${session.sessionId}`, { method: 'DELETE' });
-  await context.profile.storage.delete('session');
+  await context.profile.forgetSession();
   context.output.result({ ended: session?.sessionId ?? null }, 'Logged out.');
 }
 

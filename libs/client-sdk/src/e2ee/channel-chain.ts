@@ -40,6 +40,8 @@ export interface ChannelState {
   /** End of life by link key. */
   links: Record<string, string>;
   epoch: number;
+  /** The highest epoch that a member has named: above `epoch` the node hides a change from us. */
+  seenEpoch?: number;
   /** Hash of the last entry. */
   head: string | null;
   /** `seq` of the last entry, and up to which the log is known to hold no other. */

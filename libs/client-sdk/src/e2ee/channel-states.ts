@@ -69,6 +69,30 @@ export class ChannelStates {
     });
   }
 
+  /**
+   * A member speaks under a later epoch than we know: somebody was removed, and the node has not said so. If it does not when asked, the
+   * channel is marked, and nothing is sent there until it does.
+   */
+  async noteEpoch(channelId: string, epoch: number): Promise<ChannelState> {
+    let state = await this.get(channelId);
+    if (epoch > state.epoch) state = await this.refresh(channelId);
+    if (epoch <= state.epoch) return state;
+    return await this.lines.run(channelId, async () => {
+      const marked = { ...((await this.load(channelId)) ?? state), seenEpoch: epoch };
+      await this.keep(marked);
+      this.events.emit('channelConflict', { channelId, reason: 'hidden_change' });
+      return marked;
+    });
+  }
+
+  /** The state to send by. Throws ChainError `hidden_change` while the node hides one. */
+  async forSending(channelId: string): Promise<ChannelState> {
+    let state = await this.get(channelId);
+    if ((state.seenEpoch ?? 0) > state.epoch) state = await this.refresh(channelId);
+    if ((state.seenEpoch ?? 0) > state.epoch) throw new ChainError('hidden_change', channelId);
+    return state;
+  }
+
   /** A channel that one made oneself: the node has accepted this genesis and first entry. */
   async begin(state: ChannelState): Promise<void> {
     await this.keep(state);

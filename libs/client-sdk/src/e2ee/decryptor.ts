@@ -50,7 +50,10 @@ export class Decryptor {
     const owner = { channelId: frame.channel_id, userId: frame.author, device: frame.device };
     const key = await this.parts.keys.require(frame.key_id, owner);
     const { content, heads } = this.use(key, sealed);
-    if (state !== undefined) await this.checkHeads(state, frame.author, readHeads(heads));
+    if (state !== undefined) {
+      if (frame.epoch > state.epoch) await this.parts.states.noteEpoch(frame.channel_id, frame.epoch);
+      await this.checkHeads(state, frame.author, readHeads(heads));
+    }
     return { content, keyId: frame.key_id, key };
   }
 

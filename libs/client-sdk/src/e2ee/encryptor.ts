@@ -1,5 +1,5 @@
-import { signDigest, toBase64, wipe } from '@dcp/crypto';
-import { checkMessageSize, DcpError, messageSigningInput, type SignedMessage } from '@dcp/protocol';
+import { signDigest, toBase64, wipe, type SenderKeyStart } from '@dcp/crypto';
+import { checkMessageSize, DcpError, messageSigningInput, type KeyPayload, type SignedMessage } from '@dcp/protocol';
 import type { Device } from '../session/device.js';
 import type { ChannelState } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
@@ -7,8 +7,8 @@ import { readersFor, writeHeads } from './device-heads.js';
 import type { DeviceDirectory } from './device-directory.js';
 import { logHead } from './device-log.js';
 import { sealContent } from './message-form.js';
-import { chainOf, hasKey, type OwnKey, type OwnSenderKeys } from './own-sender-keys.js';
-import type { DeviceAddress, Outgoing, PairSessions } from './pair-sessions.js';
+import { chainOf, entitledFrom, hasKey, startAgain, type OwnKey, type OwnSenderKeys } from './own-sender-keys.js';
+import { addressKey, type DeviceAddress, type PairSessions } from './pair-sessions.js';
 import { recipientsOf, type Recipients } from './recipients.js';
 import { SerialByKey } from './serial.js';
 
@@ -78,7 +78,7 @@ export class Encryptor {
     try {
       return this.seal(
         plain,
-        { keyId: key.keyId, epoch: key.epoch, n },
+        { keyId: key.keyId, epoch: key.epoch, n, stateHead: state.head },
         conversationKey,
         heads(state, recipients, this.own, n),
       );
@@ -89,7 +89,7 @@ export class Encryptor {
 
   private seal(
     plain: Plain,
-    { keyId, epoch, n }: { keyId: string; epoch: number; n: number },
+    { keyId, epoch, n, stateHead }: { keyId: string; epoch: number; n: number; stateHead: string | null },
     conversationKey: Uint8Array,
     headBytes: Uint8Array,
   ): SignedMessage {
@@ -98,7 +98,9 @@ export class Encryptor {
     const base = { id, type, timestamp, author: device.userId, device: device.id, channel_id: channelId };
     const frame = { ...base, key_id: keyId, epoch, n };
     const sealed = sealContent(conversationKey, frame, plain.content, headBytes);
-    const unsigned = { ...base, ...sealed, metadata: {} };
+    // The node refuses it if somebody came or went meanwhile: whoever reads the message has its key then.
+    const state = stateHead === null ? {} : { state: stateHead };
+    const unsigned = { ...base, ...sealed, encryption: { ...sealed.encryption, ...state }, metadata: {} };
     const message = { ...unsigned, signature: signDigest(device.seed, messageSigningInput(unsigned)) };
     checkMessageSize(message);
     return message;
@@ -107,7 +109,7 @@ export class Encryptor {
   /** The key for the next message, in the hands of everybody who may read it. */
   private async readyKey(channelId: string): Promise<{ key: OwnKey; state: ChannelState; recipients: Recipients }> {
     const { states, keys, directory, onNewKey } = this.parts;
-    const state = await states.get(channelId);
+    const state = await states.forSending(channelId);
     if (state.members[this.own.userId] === undefined)
       throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
     const recipients = await recipientsOf(state, this.own, directory);
@@ -133,20 +135,23 @@ export class Encryptor {
   private async handOver(key: OwnKey, { devices }: Recipients): Promise<OwnKey> {
     const missing = devices.filter((address) => !hasKey(key, address));
     if (missing.length === 0) return key;
-    const { n, chainKey } = chainOf(key).start();
-    const payload = {
-      t: 'key',
-      channel_id: key.channelId,
-      epoch: key.epoch,
-      key_id: key.keyId,
-      n,
-      chain: toBase64(chainKey),
-    } as const;
-    const outgoing: Outgoing[] = missing.map((address) => ({ ...address, payload }));
+    const starts = missing.map((address) => ({ address, start: startFor(key, address.userId) }));
+    const outgoing = starts.map(({ address, start }) => ({ ...address, payload: payloadOf(key, start) }));
     const reached = await this.parts.sessions.send(outgoing);
-    await this.parts.keys.handedTo(key, reached);
+    const given = new Map(starts.map(({ address, start }) => [addressKey(address), start.n]));
+    await this.parts.keys.handedTo(key, given, new Set(reached.map(addressKey)));
     return key;
   }
+}
+
+/** A user's further devices get the key from where his first one has it; newcomers from the next message on. */
+function startFor(key: OwnKey, userId: string): SenderKeyStart {
+  const n = entitledFrom(key, userId);
+  return (n === undefined ? undefined : startAgain(key, n)) ?? chainOf(key).start();
+}
+
+function payloadOf({ channelId, epoch, keyId }: OwnKey, { n, chainKey }: SenderKeyStart): KeyPayload {
+  return { t: 'key', channel_id: channelId, epoch, key_id: keyId, n, chain: toBase64(chainKey) };
 }
 
 /** Our own head, and some of the readers', as we know them. */

@@ -91,7 +91,7 @@ export class KeyBackup {
     if (this.backupKey === undefined) return 0;
     const records: BackupRecord[] = [];
     for (let after: string | null = ''; after !== null;) {
-      const query = after === '' ? '' : `?after=${encodeURIComponent(after)}`;
+      const query: string = after === '' ? '' : `?after=${encodeURIComponent(after)}`;
       const page: BackupPage | undefined = await this.node
         .rest<BackupPage>(`/backup/records${query}`)
         .catch((error: unknown) => this.noteRefusal(error));

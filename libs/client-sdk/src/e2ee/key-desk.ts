@@ -3,8 +3,8 @@ import type { KeyHandOver, KeyPayload, KeyShare } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import type { ChannelState } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
-import { hasKey, startAgain, type OwnSenderKeys } from './own-sender-keys.js';
-import { addressKey, type DeviceAddress, type Outgoing } from './pair-sessions.js';
+import { entitledFrom, hasKey, startAgain, type OwnSenderKeys } from './own-sender-keys.js';
+import { type DeviceAddress, type Outgoing } from './pair-sessions.js';
 import type { KeyOwner, ReceivedKeys } from './received-keys.js';
 
 type KeyRequest = Extract<KeyPayload, { t: 'ask' }>;
@@ -75,7 +75,7 @@ export class KeyDesk {
   /** Who had the key gets it again, from where he had it; who is a member now gets it from now on; others are refused. */
   private async answer(from: DeviceAddress, { channel_id: channelId, key_id: keyId }: KeyRequest): Promise<void> {
     const key = await this.parts.own.byId(channelId, keyId);
-    const n = key?.handed[addressKey(from)];
+    const n = key === undefined ? undefined : entitledFrom(key, from.userId);
     const start = key === undefined || n === undefined ? undefined : startAgain(key, n);
     if (key !== undefined && start !== undefined) {
       const chain = toBase64(start.chainKey);

@@ -94,12 +94,13 @@ export class MessageReader {
     }
   }
 
-  /** History: from the archive, else with whatever keys are there. Nothing is asked for. */
+  /** History: from the archive, else with whatever keys are there; missing ones are asked for, and `decrypted` follows. */
   async readPage(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
     const outcomes: Outcome[] = [];
     for (const message of messages) outcomes.push(await this.readOne(message, false));
     await this.write(outcomes);
     await this.index(outcomes);
+    for (const { message, fault } of outcomes) if (fault === 'no_key') await this.askFor(message);
     return outcomes.map(({ message, fault }) =>
       fault === undefined ? message : { ...message, content: {}, undecryptable: { reason: fault } },
     );

@@ -19,6 +19,8 @@ export interface OwnKey {
   starts: Record<string, string>;
   /** From which message on each device has it. */
   handed: Record<string, number>;
+  /** From which message on devices may have it that could not be reached yet. */
+  owed: Record<string, number>;
   /** DM: the other side has written since our last message. */
   answered?: boolean;
 }
@@ -54,6 +56,7 @@ export class OwnSenderKeys {
       state: toBase64(chain.serialize()),
       starts: this.keepStart ? { 0: toBase64(chain.start().chainKey) } : {},
       handed: {},
+      owed: {},
     };
     chain.wipe();
     const changes = new Map<string, unknown>([[PREFIX + channelId, key]]);
@@ -63,11 +66,16 @@ export class OwnSenderKeys {
     return key;
   }
 
-  /** Notes who has the key from its next message on. */
-  async handedTo(key: OwnKey, addresses: readonly DeviceAddress[]): Promise<void> {
+  /** Notes from which message on who has the key, and who should have it but could not be reached. */
+  async handedTo(key: OwnKey, given: ReadonlyMap<string, number>, reached: ReadonlySet<string>): Promise<void> {
+    for (const [address, n] of given) {
+      if (reached.has(address)) {
+        key.handed[address] = n;
+        delete key.owed[address];
+      } else key.owed[address] = n;
+    }
     const { n, chainKey } = chainOf(key).start();
-    for (const address of addresses) key.handed[addressKey(address)] = n;
-    if (this.keepStart && addresses.length > 0) key.starts[n] = toBase64(chainKey);
+    if (this.keepStart && [...given.values()].includes(n)) key.starts[n] = toBase64(chainKey);
     await this.save(key);
   }
 
@@ -123,6 +131,13 @@ export function chainOf(key: OwnKey): SenderKey {
 export function startAgain(key: OwnKey, n: number): SenderKeyStart | undefined {
   const chain = key.starts[n];
   return chain === undefined ? undefined : { keyId: key.keyId, n, chainKey: fromBase64(chain) };
+}
+
+/** From which message on a user may have the key: what one of his devices has, all of them may have. */
+export function entitledFrom(key: OwnKey, userId: string): number | undefined {
+  const all = [...Object.entries(key.handed), ...Object.entries(key.owed)];
+  const own = all.filter(([address]) => address.startsWith(`${userId}/`)).map(([, n]) => n);
+  return own.length === 0 ? undefined : Math.min(...own);
 }
 
 export function hasKey(key: OwnKey, address: DeviceAddress): boolean {

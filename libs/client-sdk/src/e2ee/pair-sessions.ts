@@ -164,7 +164,8 @@ export class PairSessions {
     const messages: KeyMessage[] = [];
     for (const { userId, device, payload } of outgoing) {
       const address = { userId, device };
-      const session = this.sending(await this.load(address));
+      // A session with a device that was revoked since is not used any more, whatever it asks for.
+      const session = parties.has(addressKey(address)) ? this.sending(await this.load(address)) : undefined;
       if (session === undefined) continue;
       const body = toBase64(session.encrypt(toUtf8(JSON.stringify(payload)), this.now()));
       changes.set(storeKey(address), serialized(await this.load(address)));
@@ -272,6 +273,8 @@ export class PairSessions {
         message,
         this.now(),
       );
+      // A first message without a one-time prekey could be sent again by whoever recorded it.
+      if ((await this.load(address)).some(({ id }) => id === session.id)) throw new QueueError('replayed');
       changes.set(...(await this.prekeys.spend(used)));
       await this.adopt(address, session);
       return { session, plaintext };

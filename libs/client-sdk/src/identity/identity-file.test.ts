@@ -52,7 +52,7 @@ describe('identity files', () => {
 
   it('passphrase and profile change, the identity stays', async () => {
     const open = await createIdentity({ ...wish, kdf: 'pbkdf2' }, PASSPHRASE);
-    const file = await changePassphrase(open, 'another passphrase', 'pbkdf2');
+    const { file } = await changePassphrase(open, 'another passphrase', 'pbkdf2');
     await expect(openIdentity(file, PASSPHRASE)).rejects.toMatchObject({ code: 'wrong_passphrase' });
     const again = await openIdentity(file, 'another passphrase');
     const changed = await changeProfile(again, { bio: 'Coffee' }, 'another passphrase');

@@ -7,7 +7,6 @@ import {
   openEncryptedData,
   parseKey,
   randomBytes,
-  sealEncryptedData,
   SecretBytes,
   signDigest,
   toBase32,
@@ -15,6 +14,11 @@ import {
   toUtf8,
   verifySigned,
   constantTimeEqual,
+  deriveMasterKey,
+  newKdfParameters,
+  retrievalKey,
+  sealWithMasterKey,
+  sha256,
 } from '@dcp/crypto';
 import {
   encryptedDataContext,
@@ -45,6 +49,8 @@ export interface OpenIdentity {
   file: IdentityFile;
   /** The Ed25519 identity key; it signs only IDENTITY, DEVICE, MOVE and recovery (profile §3). */
   seed: SecretBytes;
+  /** Of a file that was just sealed: what the node needs to hand it to a new device for the passphrase (profile §3), base64. */
+  retrievalHash?: string;
 }
 
 /** What `encrypted_data` holds, as JSON. */
@@ -73,9 +79,9 @@ export async function createIdentity(wish: NewIdentity, passphrase: string): Pro
     home_node: { id, endpoint, ...(name === undefined ? {} : { name }), joined },
     account_type: wish.accountType ?? 'standard',
   };
-  const encrypted_data = await sealSecrets(file, seed, passphrase, wish.kdf);
+  const { encrypted_data, retrievalHash } = await sealSecrets(file, seed, passphrase, wish.kdf);
   const signature = signDigest(seed, signingInput('IDENTITY', identity));
-  return { file: parseIdentityFile({ ...file, encrypted_data, signature }), seed };
+  return { file: parseIdentityFile({ ...file, encrypted_data, signature }), seed, retrievalHash };
 }
 
 function identityOf(wish: NewIdentity, publicKey: string): IdentitySection {
@@ -95,12 +101,16 @@ async function sealSecrets(
   seed: SecretBytes,
   passphrase: string,
   kdf: 'argon2id' | 'pbkdf2' = 'argon2id',
-): Promise<string> {
+): Promise<{ encrypted_data: string; retrievalHash: string }> {
   const secrets: SealedSecrets = { version: 1, identity_key: toBase64(seed.reveal()) };
-  const sealed = await sealEncryptedData(passphrase, toUtf8(JSON.stringify(secrets)), encryptedDataContext(file), {
-    kdf,
-  });
-  return toBase64(sealed);
+  const parameters = newKdfParameters(kdf);
+  const master = await deriveMasterKey(passphrase, parameters);
+  try {
+    const sealed = sealWithMasterKey(master, parameters, toUtf8(JSON.stringify(secrets)), encryptedDataContext(file));
+    return { encrypted_data: toBase64(sealed), retrievalHash: toBase64(sha256(retrievalKey(master).reveal())) };
+  } finally {
+    master.wipe();
+  }
 }
 
 /**
@@ -144,9 +154,9 @@ export async function changePassphrase(
   open: OpenIdentity,
   passphrase: string,
   kdf?: 'argon2id' | 'pbkdf2',
-): Promise<IdentityFile> {
-  const encrypted_data = await sealSecrets(open.file, open.seed, passphrase, kdf);
-  return { ...open.file, encrypted_data };
+): Promise<OpenIdentity & { retrievalHash: string }> {
+  const { encrypted_data, retrievalHash } = await sealSecrets(open.file, open.seed, passphrase, kdf);
+  return { file: { ...open.file, encrypted_data }, seed: open.seed, retrievalHash };
 }
 
 /** A changed profile, newly signed and sealed (the seal covers the identity section, so the passphrase is needed). */
@@ -157,7 +167,7 @@ export async function changeProfile(
 ): Promise<OpenIdentity> {
   const identity = { ...open.file.identity, ...changes };
   const file = { ...open.file, identity };
-  const encrypted_data = await sealSecrets(file, open.seed, passphrase);
+  const { encrypted_data, retrievalHash } = await sealSecrets(file, open.seed, passphrase);
   const signature = signDigest(open.seed, signingInput('IDENTITY', identity));
-  return { file: parseIdentityFile({ ...file, encrypted_data, signature }), seed: open.seed };
+  return { file: parseIdentityFile({ ...file, encrypted_data, signature }), seed: open.seed, retrievalHash };
 }

@@ -37,8 +37,8 @@ const PREFIX = 'outbox/';
 /** Messages that may wait; more are refused, so that a client that is offline for ever does not fill its disk. */
 export const MAX_OUTBOX = 10_000;
 /** Refusals that a newly prepared message can pass. */
-const PREPARED_AGAIN = new Set(['clock_skew', 'stale_epoch']);
-const MAX_PREPARED = 4;
+const PREPARED_AGAIN = new Set(['clock_skew', 'stale_epoch', 'stale_state']);
+const MAX_PREPARED = 20;
 
 /**
  * Messages on their way: written down before they are sent, sent in order, kept until the node has answered. Sending the same id again

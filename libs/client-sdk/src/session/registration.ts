@@ -26,6 +26,8 @@ export interface RegisterOptions {
   expiresIn?: number;
   /** Leave `encrypted_data` at home: no second device can fetch it from the node then. */
   keepEncryptedData?: boolean;
+  /** Of the open identity: lets a new device fetch the file by passphrase. */
+  retrievalHash?: string | undefined;
 }
 
 /** Registers an identity file with its home node; solves the proof of work when the node asks for one. */
@@ -41,6 +43,7 @@ export async function register(
     body: {
       identity_file: options.keepEncryptedData === true ? withoutSecrets : { ...withoutSecrets, encrypted_data },
       ...(options.invite === undefined ? {} : { invite: options.invite }),
+      ...(options.retrievalHash === undefined ? {} : { retrieval_hash: options.retrievalHash }),
       ...(options.expiresIn === undefined ? {} : { expires_in: options.expiresIn }),
       ...(work.bits === 0 ? {} : { proof_of_work: { salt: work.salt, nonce: solve(work, file.identity.full_id) } }),
     },

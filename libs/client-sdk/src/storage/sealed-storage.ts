@@ -18,15 +18,15 @@ export class SealedStorage implements Storage {
   }
 
   set(key: string, value: unknown): Promise<void> {
-    return this.inner.set(key, this.seal(key, value));
+    return this.apply(new Map([[key, value]]));
   }
 
   delete(key: string): Promise<void> {
     return this.inner.delete(key);
   }
 
-  apply(changes: Changes): Promise<void> {
-    return this.inner.apply(
+  async apply(changes: Changes): Promise<void> {
+    await this.inner.apply(
       new Map([...changes].map(([key, value]) => [key, value === undefined ? undefined : this.seal(key, value)])),
     );
   }

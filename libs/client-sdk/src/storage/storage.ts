@@ -9,7 +9,7 @@ export interface Storage {
   get<T>(key: string): Promise<T | undefined>;
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
-  /** All or nothing. */
+  /** All or nothing; undefined deletes, in `set` too. */
   apply(changes: Changes): Promise<void>;
   /** Keys that begin with `prefix`, sorted. */
   keys(prefix: string): Promise<string[]>;
@@ -24,18 +24,20 @@ export class MemoryStorage implements Storage {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   }
 
-  async set(key: string, value: unknown): Promise<void> {
-    this.values.set(key, JSON.stringify(value));
+  set(key: string, value: unknown): Promise<void> {
+    return this.apply(new Map([[key, value]]));
   }
 
-  async delete(key: string): Promise<void> {
-    this.values.delete(key);
+  delete(key: string): Promise<void> {
+    return this.apply(new Map([[key, undefined]]));
   }
 
   async apply(changes: Changes): Promise<void> {
-    for (const [key, value] of changes) {
-      if (value === undefined) this.values.delete(key);
-      else this.values.set(key, JSON.stringify(value));
+    // All texts first: a value that is no JSON must not leave half a batch behind.
+    const texts = [...changes].map(([key, value]) => [key, JSON.stringify(value) as string | undefined] as const);
+    for (const [key, text] of texts) {
+      if (text === undefined) this.values.delete(key);
+      else this.values.set(key, text);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type AccountSettings, AUTH, CHANNEL, type Profile, type Session } from '@dcp/contracts';
+import { type AccountSettings, AUTH, CHANNEL, KEYS, type Profile, type Session } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
 import type { NodeKey } from '../node/node-key.js';
@@ -7,8 +7,9 @@ import type { Account, AccountStore } from './account.store.js';
 import { type CheckedIdentity, checkIdentity, parseRetrievalHash, unknownMembers } from './identity-check.js';
 import { sealedSecrets } from './sealed-secrets.js';
 
-/** Wiping what a user wrote may take a while; less than a gateway waits for a removal, and a stop for the sweeper. */
-const FORGET_TIMEOUT_MS = 20_000;
+/** Wiping what a user wrote may take a while; both together less than a gateway waits for a removal, and a stop for the sweeper. */
+const FORGET_WRITINGS_MS = 20_000;
+const FORGET_KEYS_MS = 8_000;
 
 /** Accounts as others see them, and as their owners change and end them. */
 export class AccountService {
@@ -62,10 +63,14 @@ export class AccountService {
     return { user_id: known.userId };
   }
 
-  /** Sessions end first, then what the user wrote, then the account: a crash in between leaves something that can be repeated. */
+  /**
+   * Sessions end first, then what the user wrote, then his keys and his backup, then the account: a crash in between leaves something
+   * that can be repeated.
+   */
   async remove(userId: string): Promise<{ user_id: string }> {
     await this.sessions.end(userId, undefined, 'removed');
-    await this.bus.request(CHANNEL.forgetUser, { user_id: userId }, { timeoutMs: FORGET_TIMEOUT_MS });
+    await this.bus.request(CHANNEL.forgetUser, { user_id: userId }, { timeoutMs: FORGET_WRITINGS_MS });
+    await this.bus.request(KEYS.forgetUser, { user_id: userId }, { timeoutMs: FORGET_KEYS_MS });
     // A login may have come in between.
     this.sessions.tell(userId, await this.accounts.remove(userId), 'removed');
     return { user_id: userId };
@@ -82,6 +87,7 @@ function settingsOf({ userId, preferences }: Account): AccountSettings {
   return {
     user_id: userId,
     show_online_status: preferences.privacy?.show_online_status ?? true,
+    allow_direct_messages: preferences.privacy?.allow_direct_messages ?? true,
     blocked_users: preferences.blocked_users ?? [],
   };
 }

@@ -1,10 +1,12 @@
-import type { Session } from '@dcp/contracts';
+import { AUTH, type DeviceLog, type Session } from '@dcp/contracts';
 import { formatHash, formatKey, parseKey, sha256, toUtf8, verifySigned } from '@dcp/crypto';
+import type { Bus, Clock } from '@dcp/node-kit';
 import {
   canonicalJson,
   DcpError,
   type DeviceEntry,
   deviceEntrySchema,
+  getDevices,
   invalidFormat,
   MAX_DEVICES,
   parseWith,
@@ -28,11 +30,21 @@ export class DeviceLogService {
     private readonly devices: DeviceStore,
     private readonly accounts: AccountStore,
     private readonly sessions: SessionService,
+    private readonly bus: Bus,
+    private readonly clock: Clock,
   ) {}
 
   async list(userId: string, after = 0): Promise<{ entries: DeviceEntry[] }> {
     if ((await this.accounts.find(userId)) === undefined) throw new DcpError('USER_NOT_FOUND');
     return { entries: await this.devices.entries(userId, after, PAGE, PAGE_BYTES) };
+  }
+
+  /** In the order asked; unknown users are left out. What does not fit into one answer is asked again by `after`. */
+  async logs(users: { user_id: string; after?: number | undefined }[]): Promise<{ logs: DeviceLog[] }> {
+    const asked = parseWith(getDevices, { users }).users;
+    const after = new Map(asked.map((user) => [user.user_id, user.after ?? 0]));
+    const bytes = PAGE_BYTES - after.size * MAX_ENTRY_BYTES;
+    return { logs: await this.devices.logs(after, bytes, new Date(this.clock.now())) };
   }
 
   /** 2007 with the head when the entry does not follow it. A revoked device's sessions end at once. */
@@ -51,7 +63,9 @@ export class DeviceLogService {
       return { entry, text, hash };
     });
     if (appended === undefined) throw new DcpError('USER_NOT_FOUND');
-    if (entry.action === 'revoke') await this.sessions.end(session.user_id, { device: entry.device }, 'device_revoked');
+    const { user_id, action, device } = entry;
+    this.bus.publish(AUTH.devicesChanged, { user_id, ...appended, action, device });
+    if (action === 'revoke') await this.sessions.end(user_id, { device }, 'device_revoked');
     return appended;
   }
 

@@ -1,3 +1,4 @@
+import type { DeviceLog } from '@dcp/contracts';
 import { type Pool, withTransaction } from '@dcp/node-kit';
 import type { DeviceEntry } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
@@ -23,8 +24,29 @@ const LIVE_KEY = `
   where added.user_id = $1 and added.device = $2 and added.action = 'add'
     and not exists (select 1 from device_log gone where gone.user_id = $1 and gone.device = $2 and gone.action = 'revoke')`;
 
+const LOG_HEADS = `
+  select a.user_id, a.public_key, coalesce((select max(seq) from device_log l where l.user_id = a.user_id), 0) as head
+  from accounts a join unnest($1::text[]) with ordinality as t (user_id, place) using (user_id)
+  where a.status <> 'pending' and (a.expires_at is null or a.expires_at > $2) order by t.place`;
+
+/** One after the other until the bytes are used up; of each at least one entry, so that whoever asks again comes to an end. */
+const LOGS = `
+  with measured as (
+    select l.user_id, l.seq, t.place, sum(octet_length(l.entry)) over (order by t.place, l.seq) as total,
+      row_number() over (partition by l.user_id order by l.seq) as nth
+    from unnest($1::text[], $2::integer[]) with ordinality as t (user_id, after, place)
+    join device_log l on l.user_id = t.user_id and l.seq > t.after)
+  select l.user_id, l.seq, l.entry from measured m join device_log l using (user_id, seq)
+  where m.total <= $3 or m.nth = 1 order by m.place, l.seq`;
+
 const INSERT = `
   insert into device_log (user_id, seq, device, action, signing_key, entry, hash) values ($1, $2, $3, $4, $5, $6, $7)`;
+
+interface LogHeadRow {
+  user_id: string;
+  public_key: string;
+  head: number;
+}
 
 interface Row {
   seq: number;
@@ -59,6 +81,21 @@ export class DeviceStore {
     let left = bytes;
     const page = rows.filter(({ entry }) => (left -= Buffer.byteLength(entry)) >= 0);
     return page.map(({ entry }) => JSON.parse(entry) as DeviceEntry);
+  }
+
+  /** Logs of several users, each after its `seq`; one entry of each, and more up to `bytes` in all. */
+  async logs(after: ReadonlyMap<string, number>, bytes: number, now: Date): Promise<DeviceLog[]> {
+    const heads = await this.pool.query<LogHeadRow>(LOG_HEADS, [[...after.keys()], now]);
+    const users = heads.rows.map((row) => row.user_id);
+    const values = [users, users.map((user) => after.get(user)), bytes];
+    const { rows } = await this.pool.query<{ user_id: string; seq: number; entry: string }>(LOGS, values);
+    const byUser = Map.groupBy(rows, (row) => row.user_id);
+    return heads.rows.map(({ user_id, public_key, head }) => {
+      const own = byUser.get(user_id) ?? [];
+      const last = own.at(-1)?.seq ?? after.get(user_id) ?? 0;
+      const entries = own.map(({ entry }) => JSON.parse(entry) as DeviceEntry);
+      return { user_id, public_key, entries, has_more: last < head };
+    });
   }
 
   /** One append of a user at a time. Undefined: there is no such account. */

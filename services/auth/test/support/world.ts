@@ -3,6 +3,8 @@ import {
   AUTH,
   busPermissions,
   CHANNEL,
+  type DevicesChanged,
+  KEYS,
   type Service,
   type SessionsRevoked,
 } from '@dcp/contracts';
@@ -46,8 +48,8 @@ export interface InstanceOptions {
 }
 
 /**
- * A PostgreSQL, a bus of either kind, as many replicas as a test wants, the gateway's place on the bus, and that of the channel
- * service, which a test lets forget users or refuse to.
+ * A PostgreSQL, a bus of either kind, as many replicas as a test wants, the gateway's place on the bus, and those of the channel
+ * and keys services, which a test lets forget users or refuse to.
  */
 export class World {
   readonly nodeKey = toBase64(randomBytes(32));
@@ -56,9 +58,13 @@ export class World {
   readonly clock: FakeClock = fakeClock(Date.parse('2026-01-01T00:00:00.500Z'));
   readonly revoked: SessionsRevoked[] = [];
   readonly settings: AccountSettings[] = [];
+  readonly devicesChanged: DevicesChanged[] = [];
   readonly forgotten: string[] = [];
+  readonly forgottenKeys: string[] = [];
   /** What the channel service does when it is asked to forget a user. */
   forget: (userId: string) => Promise<void> = async () => {};
+  /** What the keys service does then. */
+  forgetKeys: (userId: string) => Promise<void> = async () => {};
   readonly #instances = new Set<Instance>();
   #databaseUrl = '';
 
@@ -69,6 +75,7 @@ export class World {
     /** As the gateway. */
     readonly bus: Bus,
     readonly channelBus: Bus,
+    readonly keysBus: Bus,
     private readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
   ) {}
@@ -81,7 +88,8 @@ export class World {
     const connect = async (service: Service) => (nats === undefined ? shared : natsBus(nats, service));
     const admin = await createPool({ url: postgres.url, max: 3, applicationName: 'test', logger: silentLogger });
     const [bus, channelBus] = [await connect('gateway'), await connect('channel')];
-    const world = new World(kind, postgres, nats, bus, channelBus, connect, admin);
+    const keysBus = await connect('keys');
+    const world = new World(kind, postgres, nats, bus, channelBus, keysBus, connect, admin);
     world.#databaseUrl = await postgres.serviceUrl('auth');
     await world.#listen();
     return world;
@@ -96,7 +104,14 @@ export class World {
       return { channels: 0, entries: 0 };
     };
     this.channelBus.serve(CHANNEL.forgetUser, forgetUser, 'channel');
-    await Promise.all([this.bus.flush(), this.channelBus.flush()]);
+    const forgetKeys = async ({ user_id }: { user_id: string }) => {
+      await this.forgetKeys(user_id);
+      this.forgottenKeys.push(user_id);
+      return { deleted: 0 };
+    };
+    this.keysBus.serve(KEYS.forgetUser, forgetKeys, 'keys');
+    this.keysBus.subscribe(AUTH.devicesChanged, (event) => void this.devicesChanged.push(event));
+    await Promise.all([this.bus.flush(), this.channelBus.flush(), this.keysBus.flush()]);
   }
 
   /** A node on loopback, open to everybody, unless `env` says something else. */
@@ -131,7 +146,9 @@ export class World {
     const tables = await this.tables();
     if (tables.length > 0) await this.admin.query(`truncate ${tables.map((name) => `auth.${name}`).join(', ')}`);
     this.forget = async () => {};
-    for (const heard of [this.revoked, this.settings, this.forgotten]) heard.length = 0;
+    this.forgetKeys = async () => {};
+    const heard = [this.revoked, this.settings, this.devicesChanged, this.forgotten, this.forgottenKeys];
+    for (const each of heard) each.length = 0;
   }
 
   async stopAll(): Promise<void> {
@@ -140,6 +157,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.stopAll();
+    await this.keysBus.close();
     await this.channelBus.close();
     await this.bus.close();
     await this.nats?.stop();

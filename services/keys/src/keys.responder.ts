@@ -1,0 +1,17 @@
+import { KEYS } from '@dcp/contracts';
+import type { Answering } from './answering.js';
+import type { KeysRooms } from './keys.rooms.js';
+
+/** Everything that others may ask, and who answers it. */
+export function serveKeys(answering: Answering, { prekeys, queue, backup, forget }: KeysRooms): void {
+  const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
+  serve(KEYS.publish, ({ session, epoch, prekeys: published }) => prekeys.publish(session, epoch, published));
+  serve(KEYS.claim, ({ session, devices }) => prekeys.claim(session, devices));
+  serve(KEYS.send, ({ session, messages }) => queue.send(session, messages));
+  serve(KEYS.fetch, ({ session, after, limit }) => queue.fetch(session, after, limit));
+  serve(KEYS.acknowledge, ({ session, up_to }) => queue.acknowledge(session, up_to));
+  serve(KEYS.putBackup, ({ session, records }) => backup.put(session, records));
+  serve(KEYS.backup, ({ session, month, after }) => backup.read(session, month, after));
+  serve(KEYS.deleteBackup, ({ session, month }) => backup.delete(session, month));
+  serve(KEYS.forgetUser, ({ user_id }) => forget.forgetUser(user_id));
+}

@@ -1,0 +1,37 @@
+import { BackupService } from './backup/backup.service.js';
+import { BackupStore } from './backup/backup.store.js';
+import { createPrisma, type PrismaClient } from './database.js';
+import { ForgetService } from './forget/forget.service.js';
+import { ForgetStore } from './forget/forget.store.js';
+import { keysMetrics } from './metrics.js';
+import type { Parts } from './parts.js';
+import { ClaimStore } from './prekeys/claim.store.js';
+import { PrekeyService } from './prekeys/prekey.service.js';
+import { PrekeyStore } from './prekeys/prekey.store.js';
+import { QueueService } from './queue/queue.service.js';
+import { QueueStore } from './queue/queue.store.js';
+import { Sweeper } from './sweeper.js';
+
+/** Who is given what. */
+export class KeysRooms {
+  readonly prisma: PrismaClient;
+  readonly prekeys: PrekeyService;
+  readonly queue: QueueService;
+  readonly backup: BackupService;
+  readonly forget: ForgetService;
+  readonly sweeper: Sweeper;
+
+  constructor({ config, bus, pool, logger, metrics: registry, clock }: Parts) {
+    const metrics = keysMetrics(registry);
+    const { claimsAnHour, queueDays } = config;
+    this.prisma = createPrisma(pool);
+    const [prekeys, claims] = [new PrekeyStore(pool), new ClaimStore(pool)];
+    this.prekeys = new PrekeyService({ prekeys, claims, bus, clock, metrics, claimsAnHour });
+    const queueLimits = { items: config.maxQueueItems, bytes: config.maxQueueBytes };
+    this.queue = new QueueService(new QueueStore(pool), bus, clock, queueLimits);
+    const backupLimits = { records: config.maxBackupRecords, bytes: config.maxBackupBytes };
+    this.backup = new BackupService(new BackupStore(pool, backupLimits), clock);
+    this.forget = new ForgetService(new ForgetStore(pool), clock, logger);
+    this.sweeper = new Sweeper({ pool, prisma: this.prisma, forget: this.forget, clock, logger, metrics, queueDays });
+  }
+}
