@@ -15,6 +15,7 @@ import { PARTS, type Parts } from './parts.js';
 export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown {
   readonly #answering: Answering;
   #checks: Subscription[] = [];
+  #deviceNews: Subscription | undefined;
 
   constructor(
     @Inject(PARTS) private readonly parts: Parts,
@@ -29,10 +30,12 @@ export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown
     await ensureSystemChannel({ pool, key: this.rooms.key, clock, logger });
     this.rooms.publisher.start();
     for (const responder of this.rooms.responders) responder.serve(this.#answering);
+    this.#deviceNews = this.rooms.deviceNews.listen();
     this.#checks = this.#registerChecks();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    this.#deviceNews?.unsubscribe();
     await this.#answering.stop();
     await this.rooms.commits.idle();
     await this.rooms.publisher.stop();

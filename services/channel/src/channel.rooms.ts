@@ -5,6 +5,7 @@ import { ChannelStore } from './channels/channel.store.js';
 import { CreateChannelService } from './channels/create-channel.service.js';
 import { UpdateChannelService } from './channels/update-channel.service.js';
 import { createPrisma, type PrismaClient } from './database.js';
+import { OpenDmService } from './dms/open-dm.service.js';
 import { ForgetResponder } from './forget/forget.responder.js';
 import { ForgetService } from './forget/forget.service.js';
 import { ForgetStore } from './forget/forget.store.js';
@@ -18,6 +19,7 @@ import { PostResponder } from './log/post.responder.js';
 import { PostService } from './log/post.service.js';
 import { Publisher } from './log/publisher.js';
 import { Authorities } from './members/authority.js';
+import { DeviceNews } from './members/device-news.js';
 import { MembershipEvents } from './members/membership-events.js';
 import { MembershipResponder } from './members/membership.responder.js';
 import { MembershipService } from './members/membership.service.js';
@@ -25,6 +27,10 @@ import { MembershipStore } from './members/membership.store.js';
 import { NodeKey } from './node/node-key.js';
 import { NodeMessages } from './node/node-message.js';
 import { PARTS, type Parts } from './parts.js';
+import { ChainService } from './state/chain.service.js';
+import { ChainStore } from './state/chain.store.js';
+import { StateResponder } from './state/state.responder.js';
+import { StateService } from './state/state.service.js';
 
 /** Who is given what. Plain construction in one place: the order of these lines is the order of dependence. */
 @Injectable()
@@ -34,6 +40,7 @@ export class ChannelRooms {
   readonly publisher: Publisher;
   readonly commits: GroupCommit;
   readonly responders: Responder[];
+  readonly deviceNews: DeviceNews;
 
   constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock }: Parts) {
     const metrics = logMetrics(registry);
@@ -65,7 +72,12 @@ export class ChannelRooms {
       node,
       clock,
       limits,
+      verifySignatures,
     });
+    const states = new StateService({ channels, commits, pool, events, clock, verifySignatures });
+    const chains = new ChainService(new ChainStore(pool), clock);
+    const dms = new OpenDmService({ channels, members, commits, events, clock, limits, nodeId: this.key.nodeId });
+    this.deviceNews = new DeviceNews(bus, members, logger);
     const settings = new UpdateChannelService({ channels, membership, commits, node });
     const history = new HistoryService({ history: new HistoryStore(pool), members });
 
@@ -73,6 +85,7 @@ export class ChannelRooms {
       new PostResponder(posts),
       new ChannelResponder(channels, creation, settings),
       new MembershipResponder(membership),
+      new StateResponder(states, chains, dms),
       new HistoryResponder(history),
       new ForgetResponder(new ForgetService(new ForgetStore(pool), events)),
     ];

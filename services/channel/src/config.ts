@@ -22,6 +22,7 @@ const schema = z.object({
   healthPort: z.coerce.number().int().min(0).max(65_535).default(9_090).describe('/healthz, /readyz and /metrics'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   maxMembers: z.coerce.number().int().min(1).default(100_000).describe('Members of one channel'),
+  maxSealedMembers: z.coerce.number().int().min(2).default(1_000).describe('Members of one e2ee channel'),
   maxOwnedChannels: z.coerce.number().int().min(1).default(1_000).describe('Channels that one user may own'),
   unsafeSkipSignatures: z
     .literal('benchmark')
@@ -46,6 +47,7 @@ export const channelConfigTable: ConfigTable<typeof schema> = {
     healthPort: 'DCP_HEALTH_PORT',
     logLevel: 'DCP_LOG_LEVEL',
     maxMembers: 'DCP_MAX_MEMBERS',
+    maxSealedMembers: 'DCP_MAX_E2EE_MEMBERS',
     maxOwnedChannels: 'DCP_MAX_OWNED_CHANNELS',
     unsafeSkipSignatures: 'DCP_UNSAFE_SKIP_SIGNATURES',
   },
@@ -54,7 +56,7 @@ export const channelConfigTable: ConfigTable<typeof schema> = {
 
 /** The part of the configuration that the module itself reads, wherever its database and bus come from. */
 export type ChannelConfig = Pick<ChannelEnvironment, 'nodeKey' | 'nodeId'> &
-  Partial<Pick<ChannelEnvironment, 'maxMembers' | 'maxOwnedChannels' | 'unsafeSkipSignatures'>>;
+  Partial<Pick<ChannelEnvironment, 'maxMembers' | 'maxSealedMembers' | 'maxOwnedChannels' | 'unsafeSkipSignatures'>>;
 
 /** Reads the environment; throws a ConfigError with all faults at once. */
 export function readConfig(env: Environment = process.env): ChannelEnvironment {

@@ -41,7 +41,16 @@ describe.each(BOTH_BUSES)('channels over the %s bus', (kind) => {
 
   it('[DCP-6.2-05] creates a channel whose creator is its owner and whose log begins with that fact', async () => {
     const made = await create({ name: '#development', title: 'Development', description: 'Where we build' });
-    expect(made).toEqual({ channel_id: made.channel_id, name: '#development', seq: 1, changed: true });
+    expect(made).toEqual({
+      channel_id: made.channel_id,
+      name: '#development',
+      seq: 1,
+      changed: true,
+      encryption: 'node',
+      visibility: 'public',
+      state_head: expect.stringMatching(/^sha256:/),
+      epoch: 0,
+    });
     const info = await resolve('#development');
     expect(info).toMatchObject({ title: 'Development', description: 'Where we build', member_count: 1, last_seq: 1 });
     expect(await resolve(made.channel_id)).toEqual(info);
@@ -106,13 +115,13 @@ describe.each(BOTH_BUSES)('channels over the %s bus', (kind) => {
     expect(await world.log(channel_id)).toHaveLength(1);
   });
 
-  it.each([undefined, 'e2ee' as const])('says that encryption %s is not to be had yet', async (encryption) => {
+  it.each([undefined, 'e2ee' as const])('says that encryption %s takes a signed genesis', async (encryption) => {
     expect(await refusalOf(create({ name: '#sealed', encryption }))).toEqual({
       code: 'INVALID_MESSAGE_FORMAT',
       details: {
-        reason: 'e2ee_unavailable',
-        path: 'encryption',
-        hint: 'create the channel with encryption "node"',
+        reason: 'signature_required',
+        path: 'genesis',
+        hint: 'sign a genesis, or create the channel with encryption "node"',
       },
     });
   });

@@ -5,6 +5,7 @@ import { PresenceService } from './presence/presence.service.js';
 import { AccountsController } from './rest/accounts.controller.js';
 import { AdminController } from './rest/admin.controller.js';
 import { AuthController } from './rest/auth.controller.js';
+import { BackupController } from './rest/backup.controller.js';
 import { ChannelsController } from './rest/channels.controller.js';
 import { NodeController } from './rest/node.controller.js';
 import { RestContext } from './rest/rest-context.js';
@@ -25,6 +26,7 @@ export class GatewayModule {
         AccountsController,
         AdminController,
         AuthController,
+        BackupController,
         ChannelsController,
         NodeController,
         UsersController,

@@ -12,7 +12,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayConfig } from './config.js';
 import { closeSpread } from './drain.js';
 import { GatewayModule } from './gateway.module.js';
+import { DeviceEvents } from './keys/device-events.subscriber.js';
 import { assemble, type GatewayInside, type GatewayParts } from './parts.js';
+import { hearInvitations } from './channels/invitation.subscriber.js';
 import { hearTyping } from './presence/typing.subscriber.js';
 import { prepareHttp } from './rest/http.js';
 import { openSocketIo } from './sockets/socket-io-door.js';
@@ -106,11 +108,13 @@ class Background {
 
   start(): void {
     const { bus, health } = this.parts;
-    const { sessions, login, hub, presence, sweep } = this.inside;
+    const { sessions, login, hub, presence, sweep, users } = this.inside;
     sessions.listen((event) => login.revoked(event));
     this.subscriptions.push(
       bus.subscribe(CHANNEL.membershipChanged, (change) => this.guard(login.membershipChanged(change))),
       hearTyping(bus, hub),
+      hearInvitations(bus, users),
+      new DeviceEvents(users, hub).hear(bus),
       bus.onReconnect(() => this.guard(this.recover())),
       health.register('gateway.bus', () => requireThat(bus.state === 'connected', 'the bus is away')),
       health.register('gateway.sessions', () => requireThat(sessions.ready, 'auth has not told its keys yet')),

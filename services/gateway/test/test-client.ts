@@ -49,7 +49,12 @@ export async function call(
   };
 }
 
-export async function makeAccount(url: string, name = 'alice', preferences: object = {}): Promise<TestAccount> {
+export async function makeAccount(
+  url: string,
+  name = 'alice',
+  preferences: object = {},
+  account_type = 'standard',
+): Promise<TestAccount> {
   const { node_info } = (await call(url, '/api/v1/node')).body as unknown as { node_info: { id: string } };
   const { publicKey, seed } = generateEd25519KeyPair();
   const username = `${name}-${toBase32(randomBytes(5))}`;
@@ -64,6 +69,7 @@ export async function makeAccount(url: string, name = 'alice', preferences: obje
     version: '1.0',
     identity,
     preferences,
+    account_type,
     home_node: { id: node_info.id, endpoint: url.replace(/^http/, 'ws') },
     signature: signDigest(seed, signingInput('IDENTITY', identity)),
   };

@@ -37,7 +37,12 @@ export function testConnection(options: { blocked?: string[] } = {}) {
     false,
   );
   const user = new LocalUser('n0000000.viewer');
-  user.apply({ user_id: user.userId, show_online_status: true, blocked_users: options.blocked ?? [] });
+  user.apply({
+    user_id: user.userId,
+    show_online_status: true,
+    allow_direct_messages: true,
+    blocked_users: options.blocked ?? [],
+  });
   connection.user = user;
   user.connections.push(connection);
   const events = (): SeenEvent[] => {

@@ -16,7 +16,8 @@ import {
 } from '@dcp/node-kit';
 import { authConfigTable, startAuth } from '@dcp/service-auth';
 import { channelConfigTable, startChannel } from '@dcp/service-channel';
-import { fakeClock, startNats, startPostgres, type FakeClock, type TestNats } from '@dcp/testkit';
+import { keysConfigTable, startKeys } from '@dcp/service-keys';
+import { eventually, fakeClock, startNats, startPostgres, type FakeClock, type TestNats } from '@dcp/testkit';
 import { gatewayConfig, startGateway, type RunningGateway } from '../src/index.js';
 
 export type BusKind = 'in process' | 'NATS';
@@ -46,7 +47,7 @@ const DEFAULTS = {
   DCP_DRAIN_MS: '0',
 };
 
-/** The real auth and channel services and some gateways, on a real PostgreSQL and the wished bus. */
+/** The real auth, channel and keys services and some gateways, on a real PostgreSQL and the wished bus. */
 export async function startTestNode(kind: BusKind, gateways = 2, env: Record<string, string> = {}): Promise<TestNode> {
   const clock = fakeClock(Date.now());
   const postgres = await startPostgres();
@@ -78,6 +79,11 @@ export async function startTestNode(kind: BusKind, gateways = 2, env: Record<str
     config: loadConfig(channelConfigTable, await settings('channel')),
   });
   undo.push(() => channel.close());
+  const keys = await startKeys({
+    ...(await parts('keys')),
+    config: loadConfig(keysConfigTable, await settings('keys')),
+  });
+  undo.push(() => keys.stop());
   const auth = await startAuth({
     ...(await parts('auth')),
     config: loadConfig(authConfigTable, await settings('auth')),
@@ -94,6 +100,10 @@ export async function startTestNode(kind: BusKind, gateways = 2, env: Record<str
       const [metrics, health] = [createMetrics({ service: 'gateway', processMetrics: false }), createHealth()];
       const config = loadConfig(gatewayConfig, { ...DEFAULTS, ...env, ...more });
       const gateway = await startGateway({ ...shared, config, bus: await house.connect('gateway'), metrics, health });
+      // Its doors open before auth has told it the keys of tokens; until then it answers 503.
+      await eventually(async () => {
+        if (!(await health.report()).ready) throw new Error('not ready');
+      });
       node.gateways.push(gateway);
       node.healths.push(health);
       node.metrics.push(metrics);

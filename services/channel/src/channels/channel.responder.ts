@@ -17,14 +17,15 @@ export class ChannelResponder implements Responder {
     answering.serve(CHANNEL.update, ({ session, channel_id, title, description }) =>
       this.settings.update(session.user_id, channel_id, { title, description }),
     );
-    answering.serve(CHANNEL.resolve, ({ name }) => this.#resolve(name));
+    answering.serve(CHANNEL.resolve, ({ name, user_id }) => this.#resolve(name, user_id));
     answering.serve(CHANNEL.list, async () => ({ channels: await this.channels.list() }));
   }
 
   /** `#name` or `ch_…`. */
-  async #resolve(reference: string): Promise<ChannelInfo> {
+  async #resolve(reference: string, userId: string | undefined): Promise<ChannelInfo> {
     const { channels } = this;
-    const found = await (CHANNEL_ID.test(reference) ? channels.findById(reference) : channels.findByName(reference));
+    const isId = CHANNEL_ID.test(reference);
+    const found = await (isId ? channels.findById(reference) : channels.findByName(reference, userId));
     if (found === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     return found;
   }

@@ -14,6 +14,7 @@ import {
 import { checkClock } from '../log/post-checks.js';
 import type { NewChannel } from '../log/operation.js';
 import type { NodeKey } from '../node/node-key.js';
+import { isCanonicalKey } from '../state/signed-state.js';
 
 export interface SignedGenesis {
   genesis: Genesis;
@@ -43,7 +44,8 @@ export function clientGenesis(request: CreateRequest, nodeId: string, now: numbe
   const { session } = request;
   checkEqual('genesis.name', genesis.name, request.name);
   checkEqual('genesis.home_node', genesis.home_node, nodeId);
-  checkEqual('genesis.encryption', genesis.encryption, request.encryption);
+  if (request.encryption !== undefined) checkEqual('genesis.encryption', genesis.encryption, request.encryption);
+  checkVisibility(genesis);
   checkEqual('genesis.creator', genesis.creator, session.user_id);
   checkEqual('genesis.creator_key', normalKey(genesis.creator_key), normalKey(session.key));
   checkClock(genesis.created, now);
@@ -51,6 +53,19 @@ export function clientGenesis(request: CreateRequest, nodeId: string, now: numbe
     throw invalidFormat('signature', 'signature');
   }
   return { genesis, signature };
+}
+
+/** Profile §5: what not everybody may enter the node may not read; and only a group DM has its members from birth. */
+function checkVisibility({ visibility, encryption, members, creator }: Genesis): void {
+  if (visibility !== 'public' && encryption !== 'e2ee') throw invalidFormat('e2ee_required', 'genesis.encryption');
+  if ((visibility === 'group') !== (members !== undefined)) throw invalidFormat('group_members', 'genesis.members');
+  if (members === undefined) return;
+  const ids = new Set(members.map(({ user_id }) => user_id));
+  if (ids.size !== members.length) throw invalidFormat('twice', 'genesis.members');
+  if (!ids.has(creator)) throw invalidFormat('without the creator', 'genesis.members');
+  if (!members.every(({ identity_key }) => isCanonicalKey(identity_key))) {
+    throw invalidFormat('not an ed25519: key', 'genesis.members');
+  }
 }
 
 /** Profile §2: the channel's identity is the hash of its genesis. */
@@ -72,6 +87,7 @@ export function newChannel({ genesis, signature }: SignedGenesis, title: string,
     genesisSignature: signature,
     creator: genesis.creator,
     createdAt: genesis.created,
+    memberCount: 0,
   };
 }
 

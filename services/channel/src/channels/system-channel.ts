@@ -16,9 +16,10 @@ export async function ensureSystemChannel(parts: {
   logger: Logger;
 }): Promise<void> {
   const { pool, key, clock, logger } = parts;
-  const { rowCount } = await pool.query('select 1 from channels where name = $1 and deleted_at is null', [
-    GENERAL.name,
-  ]);
+  const { rowCount } = await pool.query(
+    "select 1 from channels where name = $1 and visibility = 'public' and deleted_at is null",
+    [GENERAL.name],
+  );
   if (rowCount !== 0) return;
   const genesis = nodeGenesis(key, GENERAL.name, key.nodeId, clock.now());
   const inserted = await insertChannels(pool, [newChannel(genesis, GENERAL.title, GENERAL.description)]);

@@ -3,6 +3,7 @@ import { checkValues, DcpError } from '@dcp/protocol';
 import type { GroupCommit } from '../log/group-commit.js';
 import type { MembershipService } from '../members/membership.service.js';
 import type { NodeMessages } from '../node/node-message.js';
+import { stateChangeOf } from '../state/state-change.js';
 import type { ChannelStore } from './channel.store.js';
 
 export interface ChannelSettings {
@@ -23,11 +24,13 @@ export class UpdateChannelService {
 
   async update(userId: string, channelId: string, wanted: ChannelSettings): Promise<StateChange> {
     checkValues(wanted, 0);
-    const { role, name, last_seq } = await this.parts.membership.membership(userId, channelId);
+    const channel = await this.parts.channels.identityOf(channelId);
+    if (channel.encryption === 'e2ee') throw await this.parts.membership.sealed(userId, channelId, channel);
+    const { role, name } = await this.parts.membership.membership(userId, channelId);
     if (role !== 'owner') throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_the_owner' });
     const { title, description } = await this.#whatChanges(channelId, wanted);
     if (title === undefined && description === undefined) {
-      return { channel_id: channelId, name, seq: last_seq, changed: false };
+      return this.parts.channels.stateOf(channelId);
     }
     const details = { name: title, description };
     const entry = this.parts.node.system(channelId, {
@@ -36,15 +39,8 @@ export class UpdateChannelService {
       target: name,
       details,
     });
-    const { seq, changed } = await this.parts.commits.submit({
-      kind: 'update',
-      channelId,
-      userId,
-      title,
-      description,
-      entry,
-    });
-    return { channel_id: channelId, name, seq, changed };
+    const operation = { kind: 'update', channelId, userId, title, description, entry } as const;
+    return stateChangeOf(channelId, await this.parts.commits.submit(operation));
   }
 
   async #whatChanges(channelId: string, { title, description }: ChannelSettings): Promise<ChannelSettings> {

@@ -17,6 +17,7 @@ export class ForgetService {
       if (wiped === 0) break;
       entries += wiped;
     }
+    await this.store.wipeStandings(userId);
     await this.store.wipeGenesis(userId);
     return { channels, entries };
   }

@@ -10,10 +10,16 @@ const CHUNK = 1_000;
 
 const LOCK = 'select 1 from channels where channel_id = $1 for update';
 
-/** The version moves so that cached roles of the user end (see `Authorities`). */
+/**
+ * The version moves so that cached roles of the user end (see `Authorities`), the key epoch so that nothing more is encrypted under keys
+ * that he has: as if he had left. No entry says so, because he cannot sign one any more. A DM goes with its last member.
+ */
 const REMOVE_MEMBER = `
   with gone as (delete from members where channel_id = $1 and user_id = $2 returning channel_id)
-  update channels c set member_count = member_count - 1, acl_version = acl_version + 1
+  update channels c set member_count = member_count - 1, acl_version = acl_version + 1,
+    epoch = epoch + case when visibility = 'public' then 0 else 1 end,
+    name = case when visibility = 'dm' and member_count = 1 then '' else name end,
+    deleted_at = case when visibility = 'dm' and member_count = 1 then now() else deleted_at end
   from gone where c.channel_id = gone.channel_id returning c.name`;
 
 /** The second condition is that of the partial index. */
@@ -23,6 +29,14 @@ const WIPE = `
   )
   update channel_events e set author = '', device = null, body = '', digest = decode(repeat('00', 32), 'hex')
   from chosen where e.channel_id = chosen.channel_id and e.seq = chosen.seq`;
+
+/** What others were told by him stays, without his name: the chain says it too, and the rules must come to the same. */
+const WIPE_STANDINGS = [
+  'delete from invitations where user_id = $1',
+  'delete from bans where user_id = $1',
+  "update invitations set invited_by = '' where invited_by = $1 and invited_by <> ''",
+  "update bans set banned_by = '' where banned_by = $1 and banned_by <> ''",
+];
 
 const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_signature = '' where creator = $1`;
 
@@ -50,6 +64,10 @@ export class ForgetStore {
   /** Empties up to a thousand entries of an author and returns how many; 0 when none is left. Their numbers and ids stay. */
   async wipeEntries(userId: string): Promise<number> {
     return withTransaction(this.pool, async (client) => (await client.query(WIPE, [userId])).rowCount ?? 0);
+  }
+
+  async wipeStandings(userId: string): Promise<void> {
+    for (const statement of WIPE_STANDINGS) await this.pool.query(statement, [userId]);
   }
 
   /** The channels that he made go on, but no longer say who made them. */

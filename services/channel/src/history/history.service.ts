@@ -1,5 +1,6 @@
 import type { Entry, EntryBatch, HistoryPage, HistoryRequest, RangeRequest } from '@dcp/contracts';
 import { DcpError, MAX_PAGE } from '@dcp/protocol';
+import { notAMember } from '../members/access.js';
 import type { MembershipStore } from '../members/membership.store.js';
 import type { HistoryStore } from './history.store.js';
 import { fitting } from './page.js';
@@ -42,9 +43,7 @@ export class HistoryService {
   async #inspect(channelId: string, userId: string | undefined): Promise<{ name: string; last_seq: number }> {
     const found = await this.parts.members.inspect(channelId, userId ?? '');
     if (found === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
-    if (userId !== undefined && found.role === null) {
-      throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
-    }
+    if (userId !== undefined && found.role === null) throw notAMember(found.visibility);
     return found;
   }
 

@@ -21,6 +21,8 @@ const page = (condition: string, order: 'asc' | 'desc') => `
 /** The statements of the two directions; exported so that their plans can be looked at. */
 export const PAGE_AFTER = page('seq > $2', 'asc');
 export const PAGE_BEFORE = page('seq < $2', 'desc');
+/** State entries only, by their own index. */
+export const PAGE_STATE = page("type = 'system' and seq > $2", 'asc');
 
 const FIND_SEQ = 'select seq from channel_events where channel_id = $1 and id = $2';
 const HEADS = 'select channel_id, last_seq from channels where channel_id = any($1::text[]) and deleted_at is null';

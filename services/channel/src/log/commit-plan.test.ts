@@ -1,32 +1,41 @@
 import { DcpError } from '@dcp/protocol';
 import { describe, expect, it } from '@jest/globals';
-import { CommitPlan, type Head, type Snapshot } from './commit-plan.js';
+import { noStandings } from '../state/standings.js';
+import { CommitPlan, type Head, type MemberRow, type Snapshot } from './commit-plan.js';
 import type { NewEntry } from './new-entry.js';
-import { type Operation, type Outcome, pairKey } from './operation.js';
+import { type Operation, type Outcome, pairKey, type PostOperation } from './operation.js';
 
-const LIMITS = { maxMembers: 3, maxOwned: 3, maxMemberships: 2 };
+const LIMITS = { maxMembers: 3, maxSealedMembers: 2, maxOwned: 3, maxMemberships: 2 };
 const CHANNEL = 'ch_one';
 const ALICE = 'alice';
 
 const head = (): Head => ({
   channelId: CHANNEL,
   name: '#one',
+  encryption: 'node',
+  visibility: 'public',
+  creator: 'alice',
   lastSeq: 10,
   aclVersion: 5,
   lockedAclVersion: 5,
   stateHead: null,
+  epoch: 0,
   memberCount: 1,
   homeEpoch: 1,
 });
+
+const ALICE_ROW: MemberRow = { role: 'member', joinedSeq: 4, identityKey: null };
 
 /** Alice is a member, with number 4; what is named in `read` was asked for. */
 const snapshot = (read: string[] = []): Snapshot => ({
   heads: new Map([[CHANNEL, head()]]),
   known: new Map(),
-  members: read.includes(ALICE) ? new Map([[pairKey(CHANNEL, ALICE), { role: 'member', joinedSeq: 4 }]]) : new Map(),
+  members: new Map(read.includes(ALICE) ? [[pairKey(CHANNEL, ALICE), ALICE_ROW]] : []),
   membersRead: new Set(read.map((userId) => pairKey(CHANNEL, userId))),
   memberships: new Map(),
+  standings: noStandings(),
   created: new Set(),
+  raced: new Map(),
 });
 
 const entry = (id: string, content = id): NewEntry => ({
@@ -39,7 +48,7 @@ const entry = (id: string, content = id): NewEntry => ({
   digest: Buffer.alloc(32, content),
 });
 
-const post = (id: string, userId = ALICE, aclVersion = 5): Operation => ({
+const post = (id: string, userId = ALICE, aclVersion = 5): PostOperation => ({
   kind: 'post',
   channelId: CHANNEL,
   userId,
@@ -101,8 +110,8 @@ describe('commit plan', () => {
       join('bob'),
     ];
     expect(decide(plan, ...steps)).toEqual([11, 12, 11, 13, 'not_a_member', 13, 14]);
-    expect([...plan.memberChanges.values()]).toEqual([
-      { channelId: CHANNEL, userId: 'bob', existed: false, row: { role: 'member', joinedSeq: 14 } },
+    expect([...plan.roster.changes.values()]).toEqual([
+      { channelId: CHANNEL, userId: 'bob', existed: false, row: { role: 'member', joinedSeq: 14, identityKey: null } },
     ]);
     expect([...plan.appended.keys()]).toMatchObject([{ memberCount: 2, aclVersion: 6 }]);
   });
@@ -110,7 +119,7 @@ describe('commit plan', () => {
   it('a leave of one does not silence the others of the same batch', () => {
     const plan = new CommitPlan(snapshot([ALICE]), LIMITS);
     expect(decide(plan, leave(ALICE), post('b', 'bob'), post('a'))).toEqual([11, 12, 'not_a_member']);
-    expect([...plan.memberChanges.values()]).toMatchObject([{ existed: true, row: null }]);
+    expect([...plan.roster.changes.values()]).toMatchObject([{ existed: true, row: null }]);
   });
 
   it('keeps the limits within a batch', () => {
@@ -122,6 +131,45 @@ describe('commit plan', () => {
       'channel_full',
       13,
       14,
+    ]);
+  });
+
+  it('refuses the banned, and e2ee channels have a limit of their own', () => {
+    const plan = new CommitPlan(
+      { ...snapshot(), standings: { ...noStandings(), bans: new Set([pairKey(CHANNEL, 'eve')]) } },
+      LIMITS,
+    );
+    expect(decide(plan, join('eve'), join('bob'))).toEqual(['banned', 11]);
+    const sealed = new Map([[CHANNEL, { ...head(), encryption: 'e2ee' as const }]]);
+    expect(decide(new CommitPlan({ ...snapshot(), heads: sealed }, LIMITS), join('bob'), join('carol'))).toEqual([
+      11,
+      'channel_full',
+    ]);
+  });
+
+  it('[DCP-9.2-02] holds a post to the key epoch of the locked head, and hides what is not public', () => {
+    const hidden = new Map([
+      [CHANNEL, { ...head(), encryption: 'e2ee' as const, visibility: 'private' as const, epoch: 2 }],
+    ]);
+    const plan = new CommitPlan({ ...snapshot(), heads: hidden }, LIMITS);
+    const steps = [1, 3, 2].map((epoch) => ({ ...post(`e${epoch}`), epoch }));
+    expect(decide(plan, ...steps, { ...post('late', ALICE, 4), epoch: 2 })).toEqual([
+      'stale_epoch',
+      'epoch',
+      11,
+      'CHANNEL_NOT_FOUND',
+    ]);
+  });
+
+  it('holds a post to the state that its author names, so that nobody who came meanwhile misses its key', () => {
+    const stateHead = 'sha256:now';
+    const heads = new Map([[CHANNEL, { ...head(), encryption: 'e2ee' as const, stateHead }]]);
+    const plan = new CommitPlan({ ...snapshot(), heads }, LIMITS);
+    const named = (id: string, knownState: string) => ({ ...post(id), epoch: 0, knownState });
+    expect(decide(plan, named('a', 'sha256:before'), named('b', stateHead), { ...post('c'), epoch: 0 })).toEqual([
+      'stale_state',
+      11,
+      12,
     ]);
   });
 

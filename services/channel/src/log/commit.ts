@@ -4,7 +4,8 @@ import { insertChannels, updateSettings } from '../channels/channel-rows.store.j
 import type { MemberLimits } from '../limits.js';
 import { addMembers, countMemberships, findMembers, type Pair, removeMembers } from '../members/member.store.js';
 import { CommitPlan, type Head, type NumberedEntry, type Snapshot } from './commit-plan.js';
-import { appendEntries, findKnown, lockHeads } from './entry.store.js';
+import { concernedPairs, findStandings, writeStandings } from '../state/standing.store.js';
+import { appendEntries, findKnown, lockHeads, readHeads } from './entry.store.js';
 import { type NewChannel, type Operation, type Outcome, pairKey } from './operation.js';
 
 /** What one transaction did. `results` are in the order of the operations. */
@@ -58,26 +59,29 @@ async function inTransaction(
   limits: MemberLimits,
   receivedAt: string,
 ): Promise<Committed> {
-  const snapshot = await readUnderLocks(client, operations);
+  const snapshot = await readUnderLocks(client, operations, receivedAt);
   const plan = new CommitPlan(snapshot, limits);
   const results = operations.map((operation) => plan.decide(operation));
   await write(client, plan, receivedAt);
   return { results, appended: appendedBy(plan, receivedAt) };
 }
 
-async function readUnderLocks(client: PoolClient, operations: Operation[]): Promise<Snapshot> {
+async function readUnderLocks(client: PoolClient, operations: Operation[], now: string): Promise<Snapshot> {
   // Without the setting, a plan that was made while the log was small would scan it for ever after.
   await client.query('begin; set local enable_seqscan = off');
   const heads = await lockHeads(client, [...new Set(operations.map((operation) => operation.channelId))]);
-  const posts = operations.filter((operation) => operation.kind === 'post');
-  const known = posts.length === 0 ? new Map() : await findKnown(client, posts);
+  const states = operations.filter((operation) => operation.kind === 'state');
+  const joins = operations.filter((operation) => operation.kind === 'join');
+  const repeatable = [...operations.filter((operation) => operation.kind === 'post'), ...states];
+  const known = repeatable.length === 0 ? new Map() : await findKnown(client, repeatable);
   const pairs = pairsToRead(operations, heads);
   const members = pairs.length === 0 ? new Map() : await findMembers(client, pairs);
-  const joining = [...new Set(operations.filter(({ kind }) => kind === 'join').map(({ userId }) => userId))];
+  const joining = [...new Set([...joins, ...states].map(({ userId }) => userId))];
   const memberships = joining.length === 0 ? new Map() : await countMemberships(client, joining);
-  const created = await createChannels(client, operations, heads);
+  const standings = await findStandings(client, states, joins, now);
+  const { created, raced } = await createChannels(client, operations, heads);
   const membersRead = new Set(pairs.map(({ channelId, userId }) => pairKey(channelId, userId)));
-  return { heads, known, members, membersRead, memberships, created };
+  return { heads, known, members, membersRead, memberships, standings, created, raced };
 }
 
 /** Inserts the channels of all creations and adds the heads of those whose id and name were free. */
@@ -85,37 +89,47 @@ async function createChannels(
   client: PoolClient,
   operations: Operation[],
   heads: Map<string, Head>,
-): Promise<Set<string>> {
-  const channels = operations.filter((operation) => operation.kind === 'create').map(({ channel }) => channel);
-  if (channels.length === 0) return new Set();
+): Promise<Pick<Snapshot, 'created' | 'raced'>> {
+  const channels = operations.flatMap((operation) => ('channel' in operation ? [operation.channel] : []));
+  if (channels.length === 0) return { created: new Set(), raced: new Map() };
   const created = new Set(await insertChannels(client, channels));
   for (const channel of channels) if (created.has(channel.channelId)) heads.set(channel.channelId, newHead(channel));
-  return created;
+  const missed = channels.map(({ channelId }) => channelId).filter((channelId) => !heads.has(channelId));
+  // Read, not locked: a lock now, after those of the transaction, could close a circle.
+  const raced = missed.length === 0 ? new Map() : await readHeads(client, missed);
+  return { created, raced };
 }
 
-/** Whoever changes state, and authors whose cached role is older than the last change of roles. */
+/** Whoever changes state or is changed, and authors whose cached role is older than the last change of roles. */
 function pairsToRead(operations: Operation[], heads: Map<string, Head>): Pair[] {
-  return operations.filter((operation) => {
-    if (operation.kind !== 'post') return operation.kind !== 'create';
-    return operation.aclVersion !== heads.get(operation.channelId)?.aclVersion;
+  return operations.flatMap((operation): Pair[] => {
+    const { kind, channelId, userId } = operation;
+    if (kind === 'create' || kind === 'dm') return [];
+    if (kind === 'state') return concernedPairs(operation);
+    const unchanged = kind === 'post' && operation.aclVersion === heads.get(channelId)?.aclVersion;
+    return unchanged ? [] : [{ channelId, userId }];
   });
 }
 
-function newHead({ channelId, name, homeEpoch }: NewChannel): Head {
+function newHead({ channelId, name, encryption, visibility, creator, homeEpoch }: NewChannel): Head {
   return {
     channelId,
     name,
+    encryption,
+    visibility,
+    creator,
     homeEpoch,
     lastSeq: 0,
     aclVersion: 0,
     lockedAclVersion: 0,
     stateHead: null,
+    epoch: 0,
     memberCount: 0,
   };
 }
 
 async function write(client: PoolClient, plan: CommitPlan, receivedAt: string): Promise<void> {
-  const changes = [...plan.memberChanges.values()];
+  const changes = [...plan.roster.changes.values()];
   const removed = changes.filter((change) => change.existed);
   const added = changes.filter((change) => change.row !== null);
   const entries = [...plan.appended.values()].flat();
@@ -123,6 +137,7 @@ async function write(client: PoolClient, plan: CommitPlan, receivedAt: string): 
   if (removed.length > 0) await removeMembers(client, removed);
   if (added.length > 0) await addMembers(client, added, receivedAt);
   for (const update of plan.updates) await updateSettings(client, update);
+  await writeStandings(client, plan.standings, receivedAt);
   await client.query('commit');
 }
 

@@ -1,10 +1,15 @@
 import type { Pool, PoolClient } from '@dcp/node-kit';
+import type { EncryptionMode, Visibility } from '@dcp/protocol';
 import type { Head, NumberedEntry, Snapshot } from './commit-plan.js';
 import { pairKey, type PostOperation } from './operation.js';
 
 interface HeadRow {
   channel_id: string;
   name: string;
+  encryption: EncryptionMode;
+  visibility: Visibility;
+  creator: string;
+  epoch: number;
   last_seq: string;
   acl_version: string;
   state_head: string | null;
@@ -20,10 +25,12 @@ interface KnownRow {
 }
 
 /** In the order of ids, so that two transactions never wait for each other in a circle. */
-const LOCK_HEADS = `
-  select channel_id, name, last_seq, acl_version, state_head, member_count, home_epoch
+const READ_HEADS = `
+  select channel_id, name, encryption, visibility, creator, last_seq, acl_version, state_head, epoch, member_count, home_epoch
   from channels where channel_id = any($1::text[]) and deleted_at is null
-  order by channel_id for update`;
+  order by channel_id`;
+
+const LOCK_HEADS = `${READ_HEADS} for update`;
 
 const FIND_KNOWN = `
   select e.channel_id, e.id, e.seq, e.digest
@@ -42,9 +49,9 @@ const APPEND = `
   )
   update channels c
   set last_seq = head.last_seq, acl_version = head.acl_version, state_head = head.state_head,
-      member_count = head.member_count, last_activity = $10::timestamptz
-  from unnest($12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::int[])
-    as head (channel_id, last_seq, acl_version, state_head, member_count)
+      member_count = head.member_count, epoch = head.epoch, last_activity = $10::timestamptz
+  from unnest($12::text[], $13::bigint[], $14::bigint[], $15::text[], $16::int[], $17::int[])
+    as head (channel_id, last_seq, acl_version, state_head, member_count, epoch)
   where c.channel_id = head.channel_id`;
 
 /** Locks the rows of the given channels for the rest of the transaction. A channel that does not exist is not in the answer. */
@@ -53,29 +60,39 @@ export async function lockHeads(client: PoolClient, channelIds: string[]): Promi
   return new Map(rows.map((row) => [row.channel_id, headOf(row)]));
 }
 
+/** As `lockHeads`, without the lock: for an answer, never for a change. */
+export async function readHeads(client: PoolClient, channelIds: string[]): Promise<Map<string, Head>> {
+  const { rows } = await client.query<HeadRow>(READ_HEADS, [channelIds]);
+  return new Map(rows.map((row) => [row.channel_id, headOf(row)]));
+}
+
 function headOf(row: HeadRow): Head {
   const aclVersion = Number(row.acl_version);
   return {
     channelId: row.channel_id,
     name: row.name,
+    encryption: row.encryption,
+    visibility: row.visibility,
+    creator: row.creator,
     lastSeq: Number(row.last_seq),
     aclVersion,
     lockedAclVersion: aclVersion,
     stateHead: row.state_head,
+    epoch: row.epoch,
     memberCount: row.member_count,
     homeEpoch: row.home_epoch,
   };
 }
 
 /**
- * Which of the posts are in the log already, by channel and id. A statement of its own after the locks: only its fresh snapshot sees
+ * Which of the entries are in the log already, by channel and id. A statement of its own after the locks: only its fresh snapshot sees
  * what another replica committed while this one waited for them.
  */
 export async function findKnown(
   client: Pool | PoolClient,
-  posts: Pick<PostOperation, 'channelId' | 'entry'>[],
+  wanted: Pick<PostOperation, 'channelId' | 'entry'>[],
 ): Promise<Snapshot['known']> {
-  const values = [posts.map((post) => post.channelId), posts.map((post) => post.entry.id)];
+  const values = [wanted.map(({ channelId }) => channelId), wanted.map(({ entry }) => entry.id)];
   const { rows } = await client.query<KnownRow>({ name: 'find_known', text: FIND_KNOWN, values });
   return new Map(rows.map((row) => [pairKey(row.channel_id, row.id), { seq: Number(row.seq), digest: row.digest }]));
 }
@@ -104,6 +121,7 @@ export async function appendEntries(
     heads.map((head) => head.aclVersion),
     heads.map((head) => head.stateHead),
     heads.map((head) => head.memberCount),
+    heads.map((head) => head.epoch),
   ];
   await client.query({ name: 'append_entries', text: APPEND, values });
 }

@@ -13,6 +13,12 @@ export interface NewEntry {
   body: string;
   /** SHA-256 of `body`: tells a repetition from another message with the same id. */
   digest: Buffer;
+  /**
+   * What the next state entry of an `e2ee` channel names as `prev_state`: the `sha256:` hash of the bytes that the author signed
+   * (`messageSigningInput`, TYPE MESSAGE), which every client can compute from the entry. Entries that the node signs have none;
+   * the head of a `node` channel is the hash of the stored form.
+   */
+  stateHash?: string;
 }
 
 /** The members of a message that the log has columns for. */

@@ -1,3 +1,4 @@
+import type { EncryptionMode, StateEntry, Visibility } from '@dcp/protocol';
 import type { NewEntry } from './new-entry.js';
 
 export type Role = 'owner' | 'member';
@@ -13,6 +14,10 @@ interface Base {
 export interface PostOperation extends Base {
   kind: 'post';
   aclVersion: number;
+  /** In `e2ee` channels: the key epoch that the message was encrypted in. */
+  epoch?: number | undefined;
+  /** The state entry that the author knew as the last one, where he named it. */
+  knownState?: string | undefined;
 }
 
 export interface JoinOperation extends Base {
@@ -23,34 +28,76 @@ export interface LeaveOperation extends Base {
   kind: 'leave';
 }
 
-export interface UpdateOperation extends Base {
-  kind: 'update';
+/** New title or description; an absent member keeps its value. */
+export interface Settings {
   title?: string | undefined;
   description?: string | undefined;
 }
 
-/** `userId` becomes the owner. */
+export interface UpdateOperation extends Base, Settings {
+  kind: 'update';
+}
+
+/** `userId` becomes the owner; the others of a group DM members. */
 export interface CreateOperation extends Base {
   kind: 'create';
   channel: NewChannel;
+  /** The owner's; null in mode `node`. */
+  identityKey: string | null;
+  others: Founder[];
 }
 
-/** One change of one channel's log. All kinds go through the same commit, so that one order holds for all. */
-export type Operation = PostOperation | JoinOperation | LeaveOperation | UpdateOperation | CreateOperation;
+/** A member of a group DM from its start. */
+export interface Founder {
+  userId: string;
+  identityKey: string;
+}
+
+/** One signed entry of an `e2ee` channel's state chain. */
+export interface StateOperation extends Base {
+  kind: 'state';
+  state: StateEntry;
+  /** The invite link that the entry names; that a joining user holds it is proved already. */
+  linkKey: string | undefined;
+  /** The node's time in milliseconds: what a link must outlive. */
+  at: number;
+}
+
+/** A channel of two that begins without an entry. */
+export interface OpenDmOperation {
+  kind: 'dm';
+  channelId: string;
+  userId: string;
+  channel: NewChannel;
+  /** Both; one where somebody writes to himself. */
+  members: string[];
+}
+
+/** One change of one channel. All kinds go through the same commit, so that one order holds for all. */
+export type Operation =
+  | PostOperation
+  | JoinOperation
+  | LeaveOperation
+  | UpdateOperation
+  | CreateOperation
+  | StateOperation
+  | OpenDmOperation;
 
 export interface NewChannel {
   channelId: string;
   name: string;
   homeNode: string;
   homeEpoch: number;
-  encryption: string;
-  visibility: string;
+  encryption: EncryptionMode;
+  visibility: Visibility;
   title: string;
   description: string;
   genesis: string;
   genesisSignature: string;
   creator: string;
   createdAt: string;
+  /** Of a channel whose members come without an entry; others begin with 0. */
+  memberCount: number;
 }
 
 /** What an operation came to, once it is durable. */
@@ -62,6 +109,18 @@ export interface Outcome {
   name: string;
   /** Of the channel, after the operation. */
   aclVersion: number;
+  encryption: EncryptionMode;
+  visibility: Visibility;
+  stateHead: string | null;
+  epoch: number;
+  /** Whom the change concerns beside its author. */
+  concerned?: Concerned[];
+}
+
+/** Somebody whom the gateways are told about. */
+export interface Concerned {
+  userId: string;
+  change: 'joined' | 'left' | 'invited' | 'revoked';
 }
 
 /** One key for two ids; neither holds a space. */

@@ -11,9 +11,12 @@ import {
   messageSigningInput,
   parseWith,
   replyTo,
+  sealedContent,
   type SignedMessage,
   signedMessageSchema,
+  type StateEntry,
 } from '@dcp/protocol';
+import type { z } from 'zod';
 
 /** Pure rules of a post that its author signed (§6.4, profile §4). Each throws what is wrong and says nothing otherwise. */
 
@@ -27,12 +30,38 @@ export function parseSigned(message: Record<string, unknown>, channelId: string,
     throw invalidFormat('not the channel that this was sent to', 'channel_id');
   }
   if (mode === 'node') checkContent(parsed.type, parsed.content);
+  else checkSealed(parsed);
   return parsed;
 }
 
-export function checkContent(type: keyof typeof CONTENT_BY_TYPE, content: Record<string, unknown>): void {
+/** Profile §5: what the node carries of a message that it may not read. Returns the key epoch. */
+export function checkSealed({ encryption, device, content }: SignedMessage): number {
+  const { algorithm, epoch, n } = encryption;
+  if (algorithm === 'none') throw invalidFormat('encryption_required', 'encryption.algorithm');
+  if (device === undefined) throw invalidFormat('required', 'device');
+  if (encryption.device !== device) throw invalidFormat('not the device of the message', 'encryption.device');
+  if (epoch === undefined) throw invalidFormat('required', 'encryption.epoch');
+  if (n === undefined) throw invalidFormat('required', 'encryption.n');
+  const { ciphertext } = parseContent(sealedContent, content);
+  if (!isBase64(ciphertext)) throw invalidFormat('not base64', 'content.ciphertext');
+  return epoch;
+}
+
+function isBase64(text: string): boolean {
   try {
-    parseWith<unknown>(CONTENT_BY_TYPE[type], content);
+    return fromBase64(text).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+export function checkContent(type: keyof typeof CONTENT_BY_TYPE, content: Record<string, unknown>): void {
+  parseContent<unknown>(CONTENT_BY_TYPE[type], content);
+}
+
+function parseContent<T>(schema: z.ZodType<T>, content: Record<string, unknown>): T {
+  try {
+    return parseWith(schema, content);
   } catch (error) {
     throw error instanceof DcpError ? invalidFormat(String(error.details['reason']), inContent(error)) : error;
   }
@@ -44,7 +73,7 @@ function inContent(error: DcpError): string {
 }
 
 /** DCP-6.1-04: who posts is who logged in, from the device that logged in. */
-export function checkAuthor(message: SignedMessage, session: Session): void {
+export function checkAuthor(message: SignedMessage | StateEntry, session: Session): void {
   if (message.author !== session.user_id) throw denied('foreign_author');
   if ((message.device ?? null) !== session.device) throw denied('foreign_device');
 }

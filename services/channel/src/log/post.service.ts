@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Post, type PostResult, refusalOf } from '@dcp/contracts';
 import { asFailure, type Clock, type Logger, type Pool, reportFailure } from '@dcp/node-kit';
-import { DcpError, type PostAck } from '@dcp/protocol';
+import { DcpError, type ErrorCode, type PostAck } from '@dcp/protocol';
 import type { Authorities } from '../members/authority.js';
 import type { NodeMessages } from '../node/node-message.js';
 import { findKnown } from './entry.store.js';
@@ -13,6 +13,9 @@ import { type Accepted, preparePost, type PostRules } from './prepare-post.js';
 
 /** Signatures checked in one loop turn, about 2 ms: answers of earlier commits go out in between. */
 const POSTS_PER_TURN = 32;
+
+/** How the commit refuses somebody who is no member: hidden channels are not there for him. */
+const NO_MEMBER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['INSUFFICIENT_PERMISSIONS', 'CHANNEL_NOT_FOUND']);
 
 export interface PostServiceParts {
   authorities: Authorities;
@@ -62,17 +65,18 @@ export class PostService {
 
   async #commit(
     { channel_id: channelId, session }: Post,
-    { entry, authority, aclVersion }: Accepted,
+    { entry, authority, aclVersion, epoch, knownState }: Accepted,
   ): Promise<PostResult> {
     const pair = pairKey(channelId, session.user_id);
     try {
-      const operation = { kind: 'post', channelId, userId: session.user_id, aclVersion, entry } as const;
+      const userId = session.user_id;
+      const operation = { kind: 'post', channelId, userId, aclVersion, epoch, knownState, entry } as const;
       const outcome = await this.parts.commits.submit(operation);
       // A repetition is answered even to someone who has left since: it proves no right to post.
       if (outcome.changed) this.parts.authorities.confirm(pair, authority, outcome.aclVersion);
       return { ok: ack(entry, outcome.seq) };
     } catch (error) {
-      if (error instanceof DcpError && error.code === 'INSUFFICIENT_PERMISSIONS') this.parts.authorities.forget(pair);
+      if (error instanceof DcpError && NO_MEMBER.has(error.code)) this.parts.authorities.forget(pair);
       return this.#refused(error);
     }
   }
@@ -86,6 +90,8 @@ export class PostService {
         const stored = known.get(pairKey(channelId, entry.id));
         if (stored === undefined) continue;
         const same = entry.digest.equals(stored.digest);
+        // To whom the channel is hidden nothing is said about what is in it.
+        if (!same && isNotFound(results[at])) continue;
         results[at] = same
           ? { ok: ack(entry, stored.seq) }
           : this.#refused(new DcpError('CONFLICT', { reason: 'id_used' }));
@@ -112,6 +118,10 @@ export class PostService {
     for (const [result, count] of counts) this.parts.metrics.posts.inc({ result }, count);
     return results;
   }
+}
+
+function isNotFound(result: PostResult | Promise<PostResult> | undefined): boolean {
+  return result !== undefined && 'error' in result && result.error.code === 'CHANNEL_NOT_FOUND';
 }
 
 function ack(entry: NewEntry, seq: number): PostAck {

@@ -32,6 +32,9 @@ export interface Accepted {
   entry: NewEntry;
   authority: Authority;
   aclVersion: number;
+  /** In `e2ee` channels. */
+  epoch: number | undefined;
+  knownState: string | undefined;
 }
 
 export type Prepared = Accepted | Refused;
@@ -41,8 +44,25 @@ export function preparePost(post: Post, authority: Authority | undefined, rules:
   try {
     refuseNodeMembers(post.message);
     if (authority === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (isHidden(authority)) return prepareHidden(post, authority);
     return isFullForm(post.message) ? prepareSigned(post, authority, rules) : preparePlain(post, authority, rules);
   } catch (error) {
+    return { error };
+  }
+}
+
+/** A channel that the author may not know of: for him it is not there (§9.2). */
+function isHidden({ visibility, aclVersion }: Authority): boolean {
+  return visibility !== 'public' && aclVersion === undefined;
+}
+
+/** Unless it repeats what he posted while he was in it. */
+function prepareHidden({ message, channel_id, session }: Post, { encryption }: Authority): Refused {
+  const error = new DcpError('CHANNEL_NOT_FOUND');
+  try {
+    checks.checkAuthor(checks.parseSigned(message, channel_id, encryption), session);
+    return { error, retryOf: newEntry(storedForm(message, channel_id) as StoredMessage) };
+  } catch {
     return { error };
   }
 }
@@ -72,12 +92,13 @@ function acceptSigned(
   checks.checkText(stored, body);
   const aclVersion = memberVersion(authority);
   if (rules.verifySignatures) checks.checkSignature(stored, message.signature, session.key);
-  return { entry: newEntry(stored as StoredMessage, body), authority, aclVersion };
+  const { epoch, state } = authority.encryption === 'e2ee' ? message.encryption : {};
+  return { entry: newEntry(stored as StoredMessage, body), authority, aclVersion, epoch, knownState: state };
 }
 
 /** §7.3, §8.3: completed and signed by the node, where it may read. */
 function preparePlain({ message, session, channel_id }: Post, authority: Authority, rules: PostRules): Prepared {
-  if (authority.encryption !== 'node') throw invalidFormat('signature_required', 'signature');
+  if (authority.encryption !== 'node') throw invalidFormat('encryption_required', 'encryption.algorithm');
   const plain = parseWith(plainMessageSchema, message);
   const type = plain.type ?? 'text';
   checks.checkContent(type, plain.content);
@@ -91,7 +112,7 @@ function preparePlain({ message, session, channel_id }: Post, authority: Authori
     replyTo: reply,
   });
   checks.checkText(plain.content, entry.body);
-  return { entry, authority, aclVersion };
+  return { entry, authority, aclVersion, epoch: undefined, knownState: undefined };
 }
 
 function memberVersion({ aclVersion }: Authority): number {

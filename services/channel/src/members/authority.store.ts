@@ -1,11 +1,11 @@
 import type { Pool } from '@dcp/node-kit';
-import type { EncryptionMode } from '@dcp/protocol';
+import type { EncryptionMode, Visibility } from '@dcp/protocol';
 import { pairKey } from '../log/operation.js';
 import type { Authority } from './authority.js';
 import type { Pair } from './member.store.js';
 
 const READ_AUTHORITIES = `
-  select c.channel_id, wanted.user_id, c.encryption, case when m.role is not null then c.acl_version end as acl_version
+  select c.channel_id, wanted.user_id, c.encryption, c.visibility, case when m.role is not null then c.acl_version end as acl_version
   from unnest($1::text[], $2::text[]) as wanted (channel_id, user_id)
   join channels c on c.channel_id = wanted.channel_id and c.deleted_at is null
   left join members m on m.channel_id = wanted.channel_id and m.user_id = wanted.user_id`;
@@ -14,6 +14,7 @@ interface AuthorityRow {
   channel_id: string;
   user_id: string;
   encryption: EncryptionMode;
+  visibility: Visibility;
   acl_version: string | null;
 }
 
@@ -26,6 +27,10 @@ export async function readAuthorities(pool: Pool, pairs: Pair[]): Promise<[strin
   });
   return rows.map((row) => [
     pairKey(row.channel_id, row.user_id),
-    { encryption: row.encryption, aclVersion: row.acl_version === null ? undefined : Number(row.acl_version) },
+    {
+      encryption: row.encryption,
+      visibility: row.visibility,
+      aclVersion: row.acl_version === null ? undefined : Number(row.acl_version),
+    },
   ]);
 }

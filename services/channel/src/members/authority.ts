@@ -1,4 +1,4 @@
-import type { EncryptionMode } from '@dcp/protocol';
+import type { EncryptionMode, Visibility } from '@dcp/protocol';
 import type { Pool } from '@dcp/node-kit';
 import { LRUCache } from 'lru-cache';
 import type { LogMetrics } from '../log/log-metrics.js';
@@ -12,6 +12,7 @@ const MAX_CACHED = 100_000;
 /** That a user is a member, as of a version of the channel's roles. */
 export interface Authority {
   encryption: EncryptionMode;
+  visibility: Visibility;
   /** Undefined: not a member. */
   aclVersion: number | undefined;
 }

@@ -9,7 +9,7 @@ export interface Pair {
 }
 
 const FIND_MEMBERS = `
-  select m.channel_id, m.user_id, m.role, m.joined_seq
+  select m.channel_id, m.user_id, m.role, m.joined_seq, m.identity_key
   from unnest($1::text[], $2::text[]) as wanted (channel_id, user_id)
   join members m on m.channel_id = wanted.channel_id and m.user_id = wanted.user_id`;
 
@@ -21,13 +21,14 @@ const REMOVE_MEMBERS = `
   where m.channel_id = gone.channel_id and m.user_id = gone.user_id`;
 
 const ADD_MEMBERS = `
-  insert into members (channel_id, user_id, role, joined_at, joined_seq)
-  select channel_id, user_id, role, $5::timestamptz, joined_seq
-  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as new (channel_id, user_id, role, joined_seq)`;
+  insert into members (channel_id, user_id, role, joined_at, joined_seq, identity_key)
+  select channel_id, user_id, role, $5::timestamptz, joined_seq, identity_key
+  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $6::text[])
+    as new (channel_id, user_id, role, joined_seq, identity_key)`;
 
 /** Member rows by channel and user; a pair without a row is not in the answer. */
 export async function findMembers(client: PoolClient, pairs: Pair[]): Promise<Snapshot['members']> {
-  const { rows } = await client.query<{ channel_id: string; user_id: string; role: Role; joined_seq: string }>({
+  const { rows } = await client.query<StoredMember & { channel_id: string; user_id: string }>({
     name: 'find_members',
     text: FIND_MEMBERS,
     values: columns(pairs),
@@ -35,8 +36,14 @@ export async function findMembers(client: PoolClient, pairs: Pair[]): Promise<Sn
   return new Map(rows.map((row) => [pairKey(row.channel_id, row.user_id), memberOf(row)]));
 }
 
-function memberOf(row: { role: Role; joined_seq: string }): MemberRow {
-  return { role: row.role, joinedSeq: Number(row.joined_seq) };
+interface StoredMember {
+  role: Role;
+  joined_seq: string;
+  identity_key: string | null;
+}
+
+function memberOf(row: StoredMember): MemberRow {
+  return { role: row.role, joinedSeq: Number(row.joined_seq), identityKey: row.identity_key };
 }
 
 /** How many channels each user is in; 0 is not in the answer. */
@@ -60,6 +67,7 @@ export async function addMembers(client: PoolClient, added: MemberChange[], join
     added.map((change) => change.row?.role),
     added.map((change) => change.row?.joinedSeq),
     joinedAt,
+    added.map((change) => change.row?.identityKey),
   ];
   await client.query({ name: 'add_members', text: ADD_MEMBERS, values });
 }

@@ -1,8 +1,10 @@
 import type { Membership, StateChange } from '@dcp/contracts';
-import { DcpError } from '@dcp/protocol';
-import type { ChannelStore } from '../channels/channel.store.js';
+import { DcpError, invalidFormat } from '@dcp/protocol';
+import type { ChannelIdentity, ChannelStore } from '../channels/channel.store.js';
 import type { GroupCommit } from '../log/group-commit.js';
 import type { NodeMessages } from '../node/node-message.js';
+import { stateChangeOf } from '../state/state-change.js';
+import { notAMember } from './access.js';
 import type { MembershipEvents } from './membership-events.js';
 import type { MemberPage, MembershipStore } from './membership.store.js';
 
@@ -38,7 +40,7 @@ export class MembershipService {
     const found = await this.parts.members.inspect(channelId, userId);
     if (found === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     const { role } = found;
-    if (role === null) throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
+    if (role === null) throw notAMember(found.visibility);
     return { ...found, role };
   }
 
@@ -58,9 +60,18 @@ export class MembershipService {
     userId: string,
     channelId: string,
   ): Promise<StateChange> {
-    const target = await this.parts.channels.nameOf(channelId);
-    const entry = this.parts.node.system(channelId, { action, actor: userId, target, details: {} });
-    const { seq, changed, name } = await this.parts.commits.submit({ kind, channelId, userId, entry });
-    return { channel_id: channelId, name, seq, changed };
+    const channel = await this.parts.channels.identityOf(channelId);
+    if (channel.encryption === 'e2ee') throw await this.sealed(userId, channelId, channel);
+    const entry = this.parts.node.system(channelId, { action, actor: userId, target: channel.name, details: {} });
+    return stateChangeOf(channelId, await this.parts.commits.submit({ kind, channelId, userId, entry }));
+  }
+
+  /** Why a plain command does nothing in an `e2ee` channel: its changes are signed by whoever makes them (profile §4). */
+  async sealed(userId: string, channelId: string, { visibility }: ChannelIdentity): Promise<DcpError> {
+    if (visibility !== 'public' && !(await this.parts.channels.mayKnow(channelId, userId))) {
+      return new DcpError('CHANNEL_NOT_FOUND');
+    }
+    if (visibility === 'dm') return new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'dm' });
+    return invalidFormat('signature_required', 'entry');
   }
 }

@@ -1,5 +1,5 @@
 import type { Membership } from '@dcp/contracts';
-import { MAX_SUBSCRIPTIONS } from '@dcp/protocol';
+import { type EncryptionMode, MAX_SUBSCRIPTIONS, type Visibility } from '@dcp/protocol';
 import type { Pool } from '@dcp/node-kit';
 import type { PrismaClient } from '../database.js';
 import type { Role } from '../log/operation.js';
@@ -14,15 +14,29 @@ interface MembershipRow {
   name: string;
   role: Role | null;
   last_seq: string;
+  encryption: EncryptionMode;
+  visibility: Visibility;
 }
 
+/** A user's place in a channel that exists; `role` is null when he has none. */
+export type Place = Omit<Membership, 'role'> & { role: Role | null };
+
+const COLUMNS = 'c.channel_id, c.name, c.last_seq, c.encryption, c.visibility, m.role';
+
 const FIND = `
-  select c.channel_id, c.name, c.last_seq, m.role
+  select ${COLUMNS}
   from channels c left join members m on m.channel_id = c.channel_id and m.user_id = $2
   where c.channel_id = $1 and c.deleted_at is null`;
 
+const SEALED_OF = `
+  select m.channel_id from members m join channels c on c.channel_id = m.channel_id
+  where m.user_id = $1 and c.encryption = 'e2ee' and c.deleted_at is null order by m.channel_id limit $2`;
+
+const FULL = `
+  select user_id from members where user_id = any($1::text[]) group by user_id having count(*) >= $2 limit 1`;
+
 const LIST = `
-  select c.channel_id, c.name, c.last_seq, m.role
+  select ${COLUMNS}
   from members m join channels c on c.channel_id = m.channel_id
   where m.user_id = $1 and c.deleted_at is null order by c.name limit $2`;
 
@@ -34,16 +48,24 @@ export class MembershipStore {
   ) {}
 
   /** The channel's name and head, and the user's role in it; null when he has none. Undefined: there is no such channel. */
-  async inspect(
-    channelId: string,
-    userId: string,
-  ): Promise<(Omit<Membership, 'role'> & { role: Role | null }) | undefined> {
+  async inspect(channelId: string, userId: string): Promise<Place | undefined> {
     const { rows } = await this.pool.query<MembershipRow>({
       name: 'find_membership',
       text: FIND,
       values: [channelId, userId],
     });
     return rows[0] === undefined ? undefined : { ...rows[0], last_seq: Number(rows[0].last_seq) };
+  }
+
+  /** The `e2ee` channels of a user. */
+  async sealedOf(userId: string): Promise<string[]> {
+    const { rows } = await this.pool.query<{ channel_id: string }>(SEALED_OF, [userId, MAX_SUBSCRIPTIONS]);
+    return rows.map((row) => row.channel_id);
+  }
+
+  /** Whether one of the users is in so many channels already. */
+  async someIn(userIds: string[], channels: number): Promise<boolean> {
+    return (await this.pool.query(FULL, [userIds, channels])).rowCount !== 0;
   }
 
   async find(channelId: string, userId: string): Promise<{ role: string } | undefined> {

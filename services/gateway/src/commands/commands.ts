@@ -2,9 +2,24 @@ import { DcpError, invalidFormat, parseWith, type CommandFrame } from '@dcp/prot
 import type { Connection } from '../sockets/connection.js';
 import { sendAck } from '../sockets/reply.js';
 import type { Caller, Command, CommandTools } from './command.js';
+import {
+  banUserCommand,
+  changeStateCommand,
+  getStateCommand,
+  inviteUserCommand,
+  kickUserCommand,
+} from './change-state.js';
 import { createChannelCommand } from './create-channel.js';
 import { getHistoryCommand } from './get-history.js';
 import { joinChannelCommand } from './join-channel.js';
+import {
+  acknowledgeKeysCommand,
+  claimKeysCommand,
+  fetchKeysCommand,
+  getDevicesCommand,
+  publishKeysCommand,
+  sendKeysCommand,
+} from './keys.js';
 import { leaveChannelCommand } from './leave-channel.js';
 import { resumeCommand } from './resume.js';
 import { sendMessage } from './send-message.js';
@@ -15,11 +30,22 @@ import { updateStatusCommand } from './update-status.js';
 
 const COMMANDS = new Map<string, Command<unknown>>(
   [
+    acknowledgeKeysCommand,
+    banUserCommand,
+    changeStateCommand,
+    claimKeysCommand,
     createChannelCommand,
+    fetchKeysCommand,
+    getDevicesCommand,
     getHistoryCommand,
+    getStateCommand,
+    inviteUserCommand,
     joinChannelCommand,
+    kickUserCommand,
     leaveChannelCommand,
+    publishKeysCommand,
     resumeCommand,
+    sendKeysCommand,
     subscribeCommand,
     typingCommand,
     unsubscribeCommand,

@@ -1,27 +1,18 @@
-import { CHANNEL } from '@dcp/contracts';
-import { checkNewChannelName, createChannel } from '@dcp/protocol';
+import { createChannel } from '@dcp/protocol';
+import { changeAck } from '../channels/ack.js';
+import { departuresOf, enterRoom } from '../channels/enter-room.js';
+import { openChannel } from '../channels/open-channel.js';
 import { command } from './command.js';
 
-/** Makes a public channel (§9.1, §9.2) with the caller as its owner. */
+/** Makes a channel (§9.1, §9.2) with the caller as its owner, or opens a DM. */
 export const createChannelCommand = command({
   name: 'create_channel',
   schema: createChannel,
   cost: 10,
-  async run(caller, { channel, encryption, name, description, genesis, signature }, { bus, directory, hub }) {
-    checkNewChannelName(channel);
-    const request = {
-      session: caller.session,
-      name: channel,
-      encryption,
-      title: name,
-      description,
-      genesis,
-      signature,
-    };
-    const created = await bus.request(CHANNEL.create, request);
-    directory.learn(created);
-    const room = await hub.open(created.channel_id, created.name);
-    room.enter(caller);
-    return { channel: created.name, channel_id: created.channel_id, seq: created.seq };
+  async run(caller, wish, tools) {
+    const since = departuresOf(caller.user);
+    const created = await openChannel(caller.session, wish, tools);
+    const head = await enterRoom(caller, created, since, tools);
+    return { ...changeAck(created, caller.session.user_id), head };
   },
 });

@@ -1,5 +1,5 @@
 import { CHANNEL, type Entry } from '@dcp/contracts';
-import { DEFAULT_PAGE, getHistory, MAX_PAGE } from '@dcp/protocol';
+import { DEFAULT_PAGE, getHistory, MAX_PAGE, viewerName } from '@dcp/protocol';
 import { deliveredMessage } from '../fanout/delivery.js';
 import { command } from './command.js';
 
@@ -9,14 +9,16 @@ export const getHistoryCommand = command({
   schema: getHistory,
   cost: 3,
   async run(caller, { channel, limit = DEFAULT_PAGE, before, after }, { bus, directory }) {
-    const { channel_id } = await directory.resolve(channel);
-    const request = { channel_id, user_id: caller.session.user_id, before, after, limit: Math.min(limit, MAX_PAGE) };
+    const { user_id } = caller.session;
+    const { channel_id } = await directory.resolve(channel, user_id);
+    const request = { channel_id, user_id, before, after, limit: Math.min(limit, MAX_PAGE) };
     const page = await bus.request(CHANNEL.history, request);
     const blocked = caller.user?.blocked ?? null;
+    const name = viewerName(page.name, user_id);
     return {
-      channel: page.name,
+      channel: name,
       channel_id,
-      messages: visibleMessages(page.entries, page.name, blocked),
+      messages: visibleMessages(page.entries, name, blocked),
       first_seq: page.entries[0]?.seq ?? null,
       last_seq: page.entries.at(-1)?.seq ?? null,
       has_more: page.has_more,

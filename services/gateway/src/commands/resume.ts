@@ -1,5 +1,6 @@
 import { CHANNEL } from '@dcp/contracts';
 import { asDcpError, resume } from '@dcp/protocol';
+import { departuresOf } from '../channels/enter-room.js';
 import { catchUp } from '../fanout/catch-up.js';
 import { command, type Caller, type CommandTools } from './command.js';
 
@@ -35,9 +36,10 @@ export const resumeCommand = command({
 
 async function resumeChannel(caller: Caller, channelId: string, after: number, tools: CommandTools): Promise<number> {
   const { bus, hub } = tools;
+  const since = departuresOf(caller.user);
   const membership = await bus.request(CHANNEL.membership, { user_id: caller.session.user_id, channel_id: channelId });
   tools.directory.learn(membership);
   const room = await hub.open(channelId, membership.name);
   hub.leave(room, caller);
-  return await catchUp(bus, caller, room, Math.min(after, room.lastSeq));
+  return await catchUp(bus, caller, room, Math.min(after, room.lastSeq), since);
 }

@@ -41,7 +41,7 @@ async function resolveAndPost(
   reference: string,
   tools: CommandTools,
 ): Promise<void> {
-  post(caller, id, message, bytes, await tools.directory.resolve(reference), tools);
+  post(caller, id, message, bytes, await tools.directory.resolve(reference, caller.session.user_id), tools);
 }
 
 function post(

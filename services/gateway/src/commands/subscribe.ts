@@ -1,4 +1,5 @@
-import { subscribeChannel } from '@dcp/protocol';
+import { subscribeChannel, viewerName } from '@dcp/protocol';
+import { departuresOf, enterRoom } from '../channels/enter-room.js';
 import { command } from './command.js';
 import { requireMembership } from './membership.js';
 
@@ -8,9 +9,10 @@ export const subscribeCommand = command({
   schema: subscribeChannel,
   cost: 2,
   async run(caller, { channel }, tools) {
-    const { channel_id, name } = await requireMembership(caller, channel, tools);
-    const room = await tools.hub.open(channel_id, name);
-    return { channel: name, channel_id, head: room.enter(caller) };
+    const since = departuresOf(caller.user);
+    const known = await requireMembership(caller, channel, tools);
+    const head = await enterRoom(caller, known, since, tools);
+    return { channel: viewerName(known.name, caller.session.user_id), channel_id: known.channel_id, head };
   },
 });
 
@@ -19,10 +21,12 @@ export const unsubscribeCommand = command({
   name: 'unsubscribe',
   schema: subscribeChannel,
   cost: 1,
-  async run(caller, { channel }, { directory, hub }) {
-    const { channel_id, name } = await directory.resolve(channel);
-    const room = hub.get(channel_id);
-    if (room !== undefined) hub.leave(room, caller);
-    return { channel: name, channel_id };
+  async run(caller, { channel }, tools) {
+    const { channel_id, name, visibility } = await tools.directory.resolve(channel, caller.session.user_id);
+    // Names of channels that are not public are for members only.
+    if (visibility !== 'public') await requireMembership(caller, channel_id, tools);
+    const room = tools.hub.get(channel_id);
+    if (room !== undefined) tools.hub.leave(room, caller);
+    return { channel: viewerName(name, caller.session.user_id), channel_id };
   },
 });

@@ -1,5 +1,6 @@
 import { CHANNEL } from '@dcp/contracts';
 import { updateChannel } from '@dcp/protocol';
+import { changeAck } from '../channels/ack.js';
 import { command } from './command.js';
 
 /** Changes what `GET /channels` shows of a channel; its owner may. */
@@ -8,13 +9,13 @@ export const updateChannelCommand = command({
   schema: updateChannel,
   cost: 5,
   async run(caller, { channel, name, description }, { bus, directory }) {
-    const { channel_id } = await directory.resolve(channel);
+    const { channel_id } = await directory.resolve(channel, caller.session.user_id);
     const changed = await bus.request(CHANNEL.update, {
       session: caller.session,
       channel_id,
       title: name,
       description,
     });
-    return { channel: changed.name, channel_id, seq: changed.seq, changed: changed.changed };
+    return changeAck(changed, caller.session.user_id);
   },
 });

@@ -56,6 +56,24 @@ describe('entryFrame', () => {
     });
   });
 
+  it.each([
+    ['user_invited', 'member_invited', { user_id: 'n0000000.carol', by: 'n0000000.bob' }],
+    ['user_removed', 'member_removed', { user_id: 'n0000000.carol', by: 'n0000000.bob' }],
+    ['user_banned', 'member_banned', { user_id: 'n0000000.carol', by: 'n0000000.bob' }],
+    ['user_unbanned', 'state_changed', { user_id: 'n0000000.carol', by: 'n0000000.bob', change: 'user_unbanned' }],
+    ['link_created', 'state_changed', { user_id: 'n0000000.bob', change: 'link_created' }],
+  ])('projects %s as %s, and not what its author made up', (action, update, details) => {
+    const content = {
+      action,
+      actor: 'n0000000.bob',
+      target: 'n0000000.carol',
+      details: { user_id: 'n0000000.eve', x: 1 },
+    };
+    const [, event] = events(entry({ type: 'system', body: JSON.stringify({ ...stored, type: 'system', content }) }));
+    expect(event).toMatchObject({ data: { action: update } });
+    expect((event as { data: { details: object } }).data.details).toEqual({ x: 1, ...details });
+  });
+
   it('a wiped entry keeps its number only', () => {
     expect(events(entry({ body: '', author: '' }))).toEqual([
       { event: 'message_hidden', data: { channel: '#general', channel_id: 'ch_x', seq: 7 } },

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Entry } from '@dcp/contracts';
 import fc from 'fast-check';
 import { testConnection } from '../../test/test-connection.js';
+import { LocalUser } from '../users/local-user.js';
 import { Room } from './room.js';
 
 const CHANNEL = 'ch_test';
@@ -105,5 +106,30 @@ describe('Room', () => {
         }
       }),
     );
+  });
+});
+
+describe('Room of a DM', () => {
+  const named = (room: Room, ...userIds: string[]) =>
+    userIds.map((userId) => {
+      const viewer = testConnection();
+      viewer.connection.user = new LocalUser(userId);
+      room.enter(viewer.connection);
+      return viewer;
+    });
+  const channels = (viewer: ReturnType<typeof testConnection>) =>
+    viewer.events().map(({ data }) => (data as unknown as { channel: string }).channel);
+
+  it('[DCP-9.2-05] gives each member the frame with the other’s address', () => {
+    const room = new Room(CHANNEL, '@n0000000.alice,n0000000.bob');
+    room.lastSeq = 0;
+    const [alice, bob] = named(room, 'n0000000.alice', 'n0000000.bob') as [
+      ReturnType<typeof testConnection>,
+      ReturnType<typeof testConnection>,
+    ];
+    room.accept(batch(1, 2));
+    room.flush();
+    expect(channels(alice)).toEqual(['@n0000000.bob', '@n0000000.bob']);
+    expect(channels(bob)).toEqual(['@n0000000.alice', '@n0000000.alice']);
   });
 });

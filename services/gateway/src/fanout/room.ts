@@ -1,15 +1,16 @@
 import type { Entry, EntryBatch } from '@dcp/contracts';
 import type { Subscription } from '@dcp/node-kit';
 import type { Connection } from '../sockets/connection.js';
+import { viewerName } from '@dcp/protocol';
 import { entryFrame, hiddenFrame } from './delivery.js';
 
 /** Entries that came ahead of a gap wait here; more than this is dropped and read from the log instead. */
 const MAX_HELD_ENTRIES = 2_000;
 
 interface PendingEntry {
-  frame: Buffer;
-  author: string;
-  seq: number;
+  /** Null in a DM, where each viewer gets a frame of his own. */
+  frame: Buffer | null;
+  entry: Entry;
 }
 
 /**
@@ -26,13 +27,23 @@ export class Room {
   filling = false;
   /** When the room became empty, in milliseconds; it closes a little later, so that a reconnect finds it. */
   emptySince = 0;
+  /** A DM: each of its two members sees it under the other's name. */
+  private readonly isDirect: boolean;
   private pending: PendingEntry[] = [];
   private held: Entry[] = [];
 
   constructor(
     readonly channelId: string,
-    public name: string,
-  ) {}
+    /** As the node calls the channel. */
+    readonly name: string,
+  ) {
+    this.isDirect = name.startsWith('@');
+  }
+
+  /** The channel's name for whoever sits at this connection. */
+  nameFor({ user }: Connection): string {
+    return this.isDirect ? viewerName(this.name, user?.userId ?? '') : this.name;
+  }
 
   /** Takes what came over the bus or out of the log. Returns true when entries before it are missing. */
   accept(batch: EntryBatch): boolean {
@@ -61,7 +72,7 @@ export class Room {
   private deliver(entry: Entry): void {
     this.lastSeq = entry.seq;
     if (this.connections.size === 0) return;
-    this.pending.push({ frame: entryFrame(entry, this.channelId, this.name), author: entry.author, seq: entry.seq });
+    this.pending.push({ frame: this.isDirect ? null : entryFrame(entry, this.channelId, this.name), entry });
   }
 
   get hasPending(): boolean {
@@ -74,18 +85,21 @@ export class Room {
     const first = pending[0];
     if (first === undefined) return 0;
     this.pending = [];
-    const chunk = pending.length === 1 ? first.frame : Buffer.concat(pending.map((entry) => entry.frame));
+    const chunk = this.isDirect ? null : joined(pending, first);
     for (const connection of this.connections) {
       const blocked = connection.user?.blocked ?? null;
-      if (blocked === null) connection.push(chunk);
-      else this.pushFiltered(connection, pending, blocked);
+      if (chunk !== null && blocked === null) connection.push(chunk);
+      else this.pushOwn(connection, pending, blocked);
     }
     return pending.length * this.connections.size;
   }
 
-  private pushFiltered(connection: Connection, pending: PendingEntry[], blocked: Set<string>): void {
-    for (const { frame, author, seq } of pending) {
-      connection.push(blocked.has(author) ? hiddenFrame(seq, this.channelId, this.name) : frame);
+  /** What is not the same for all: without those whom the viewer blocked, and in a DM under his name for it. */
+  private pushOwn(connection: Connection, pending: PendingEntry[], blocked: Set<string> | null): void {
+    const name = this.nameFor(connection);
+    for (const { frame, entry } of pending) {
+      if (blocked?.has(entry.author) === true) connection.push(hiddenFrame(entry.seq, this.channelId, name));
+      else connection.push(frame ?? entryFrame(entry, this.channelId, name));
     }
   }
 
@@ -106,4 +120,9 @@ export class Room {
     const at = connection.rooms?.indexOf(this) ?? -1;
     if (at >= 0) connection.rooms?.splice(at, 1);
   }
+}
+
+function joined(pending: PendingEntry[], { frame }: PendingEntry): Buffer | null {
+  if (pending.length === 1) return frame;
+  return Buffer.concat(pending.flatMap((one) => one.frame ?? []));
 }

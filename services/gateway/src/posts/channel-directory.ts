@@ -1,18 +1,22 @@
 import { CHANNEL } from '@dcp/contracts';
+import { sha256, toBase32 } from '@dcp/crypto';
 import type { Bus } from '@dcp/node-kit';
-import { DcpError, parseChannelReference } from '@dcp/protocol';
+import { DcpError, dmChannelIdInput, dmName, parseChannelReference, type Visibility } from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
 
 const MAX_NAMES = 50_000;
 
 export interface KnownChannel {
   channel_id: string;
+  /** As the node calls it; what a user sees is `viewerName` of it. */
   name: string;
+  visibility: Visibility;
 }
 
 /**
  * Names to identities. A channel's name and id belong together for good (the name is part of its genesis), so what was learnt once
- * stays true; channels that do not exist are never remembered.
+ * stays true; channels that do not exist are never remembered. By name only public channels are: the others' names mean something to
+ * their members only, and not the same to each of them. That a channel is known here does not mean that a user may know of it.
  */
 export class ChannelDirectory {
   private readonly byName = new LRUCache<string, KnownChannel>({ max: MAX_NAMES });
@@ -22,9 +26,10 @@ export class ChannelDirectory {
     private readonly nodeId: () => string | undefined,
   ) {}
 
-  learn(channel: KnownChannel): void {
-    this.byName.set(channel.name, channel);
-    this.byName.set(channel.channel_id, channel);
+  learn({ channel_id, name, visibility }: KnownChannel): void {
+    const channel = { channel_id, name, visibility };
+    if (visibility === 'public') this.byName.set(name, channel);
+    this.byName.set(channel_id, channel);
   }
 
   /** What is known without asking; undefined: ask `resolve`. */
@@ -32,20 +37,26 @@ export class ChannelDirectory {
     return this.byName.get(reference);
   }
 
-  /** Any form that a client may write (§2 of the profile). CHANNEL_NOT_FOUND, INVALID_CHANNEL_NAME. */
-  async resolve(reference: string): Promise<KnownChannel> {
+  /** Any form that a client may write (§2 of the profile), as this user means it. CHANNEL_NOT_FOUND, INVALID_CHANNEL_NAME. */
+  async resolve(reference: string, userId: string): Promise<KnownChannel> {
     const known = this.byName.get(reference);
     if (known !== undefined) return known;
     const parsed = parseChannelReference(reference);
     if ('channelId' in parsed) return await this.ask(parsed.channelId);
+    if ('dmWith' in parsed) return dmOf(userId, parsed.dmWith);
     if (parsed.nodeId !== undefined && parsed.nodeId !== this.nodeId()) throw new DcpError('CHANNEL_NOT_FOUND');
-    return this.byName.get(parsed.name) ?? (await this.ask(parsed.name));
+    return this.byName.get(parsed.name) ?? (await this.ask(parsed.name, userId));
   }
 
-  private async ask(name: string): Promise<KnownChannel> {
-    const { channel_id, name: found } = await this.bus.request(CHANNEL.resolve, { name });
-    const channel = { channel_id, name: found };
+  private async ask(name: string, userId?: string): Promise<KnownChannel> {
+    const channel = await this.bus.request(CHANNEL.resolve, { name, user_id: userId });
     this.learn(channel);
     return channel;
   }
+}
+
+/** The DM of two users needs no question: its id is made of theirs (profile §2). It may not be opened yet. */
+export function dmOf(userId: string, other: string): KnownChannel {
+  const channel_id = `ch_${toBase32(sha256(dmChannelIdInput(userId, other)))}`;
+  return { channel_id, name: dmName(userId, other), visibility: 'dm' };
 }

@@ -12,10 +12,16 @@ export function hearTyping(bus: Bus, hub: Hub): Subscription {
 function showTyping(hub: Hub, { channel_id, user_id, typing }: TypingChanged): void {
   const room = hub.get(channel_id);
   if (room === undefined) return;
-  const event: ServerEvent = { event: 'typing', data: { user_id, channel: room.name, channel_id, typing } };
-  const frame = textFrame(JSON.stringify(event));
+  let frame: Buffer | undefined;
   for (const connection of room.connections) {
     const { user } = connection;
-    if (user !== null && user.userId !== user_id && user.blocked?.has(user_id) !== true) connection.push(frame);
+    if (user === null || user.userId === user_id || user.blocked?.has(user_id) === true) continue;
+    // One name for all who are left: in a DM that is one user.
+    frame ??= typingFrame({ user_id, channel: room.nameFor(connection), channel_id, typing });
+    connection.push(frame);
   }
+}
+
+function typingFrame(data: Extract<ServerEvent, { event: 'typing' }>['data']): Buffer {
+  return textFrame(JSON.stringify({ event: 'typing', data } satisfies ServerEvent));
 }

@@ -1,6 +1,6 @@
 import { AUTH, CHANNEL } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { parseWith, registerBody } from '@dcp/protocol';
+import { parseWith, registerBody, viewerName } from '@dcp/protocol';
 import { Body, Controller, Delete, Get, Inject, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { BUS } from '../tokens.js';
@@ -39,7 +39,15 @@ export class AccountsController {
   async channels(@Req() request: FastifyRequest): Promise<object> {
     const { user_id } = this.context.session(request);
     const { memberships } = await this.bus.request(CHANNEL.memberships, { user_id });
-    return { channels: memberships.map(({ name: id, ...rest }) => ({ id, ...rest })) };
+    return { channels: memberships.map(({ name, ...rest }) => ({ id: viewerName(name, user_id), ...rest })) };
+  }
+
+  /** Channels that one may join because a member invited one (§9.2). */
+  @Get('me/invitations')
+  async invitations(@Req() request: FastifyRequest): Promise<object> {
+    const { user_id } = this.context.session(request);
+    const { invitations } = await this.bus.request(CHANNEL.invitations, { user_id });
+    return { invitations: invitations.map(({ name, ...rest }) => ({ channel: name, ...rest })) };
   }
 
   @Put('me')

@@ -1,17 +1,22 @@
-import { AUTH, CHANNEL, type ChannelInfo, type PostResult, type Session } from '@dcp/contracts';
+import { AUTH, CHANNEL, type ChannelInfo, type PostResult, type Session, type StateChange } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
 import {
-  checkNewChannelName,
   createChannel,
   DcpError,
   DEFAULT_PAGE,
   historyQuery,
+  joinChannel,
   parseWith,
   updateChannel,
+  viewerName,
 } from '@dcp/protocol';
 import { Body, Controller, Get, HttpCode, Inject, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { changeAck } from '../channels/ack.js';
+import { join, leave } from '../channels/change-channel.js';
+import { openChannel } from '../channels/open-channel.js';
+import type { RawEntry } from '../channels/state-entry.js';
 import { visibleMessages } from '../commands/get-history.js';
 import { ChannelDirectory } from '../posts/channel-directory.js';
 import { PostBatcher } from '../posts/post-batcher.js';
@@ -23,6 +28,9 @@ const membersQuery = z.looseObject({
   after: z.string().max(72).optional(),
   limit: z.coerce.number().int().min(1).max(1_000).optional(),
 });
+
+/** The signed entry that joins or leaves an `e2ee` channel; nothing for others. */
+export const entryBody = joinChannel.pick({ entry: true });
 
 /** Channels, their history and posts (§8.3, §9). */
 @Controller('api/v1/channels')
@@ -45,18 +53,26 @@ export class ChannelsController {
   @Post()
   async create(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
     const session = this.context.session(request, 10);
-    const { channel, encryption, name, description, genesis, signature } = parseWith(createChannel, body);
-    checkNewChannelName(channel);
-    const wish = { session, name: channel, encryption, title: name, description, genesis, signature };
-    const { channel_id, name: created, seq } = await this.bus.request(CHANNEL.create, wish);
-    return { channel: created, channel_id, seq };
+    const { bus, directory } = this;
+    const created = await openChannel(session, parseWith(createChannel, body), { bus, directory });
+    return changeAck(created, session.user_id);
   }
 
   @Get(':channel')
   async one(@Req() request: FastifyRequest, @Param('channel') reference: string): Promise<object> {
-    this.context.session(request);
-    const { channel_id } = await this.directory.resolve(reference);
-    return summary(await this.bus.request(CHANNEL.resolve, { name: channel_id }));
+    const { user_id } = this.context.session(request);
+    const { channel_id } = await this.directory.resolve(reference, user_id);
+    const channel = await this.bus.request(CHANNEL.resolve, { name: channel_id });
+    await this.checkMayKnow(channel, user_id);
+    return { ...summary(channel), id: viewerName(channel.name, user_id) };
+  }
+
+  /** Whoever has the id of a hidden channel but is neither in it nor invited is told that there is none. */
+  private async checkMayKnow({ visibility, channel_id }: ChannelInfo, user_id: string): Promise<void> {
+    if (visibility === 'public') return;
+    const { invitations } = await this.bus.request(CHANNEL.invitations, { user_id });
+    if (invitations.some((invitation) => invitation.channel_id === channel_id)) return;
+    await this.bus.request(CHANNEL.membership, { user_id, channel_id });
   }
 
   @Patch(':channel')
@@ -67,32 +83,37 @@ export class ChannelsController {
   ): Promise<object> {
     const session = this.context.session(request, 5);
     const { name: title, description } = parseWith(updateChannel, { ...body, channel });
-    const { channel_id } = await this.directory.resolve(channel);
-    const { name, seq, changed } = await this.bus.request(CHANNEL.update, { session, channel_id, title, description });
-    return { channel: name, channel_id, seq, changed };
+    const { channel_id } = await this.directory.resolve(channel, session.user_id);
+    const changed = await this.bus.request(CHANNEL.update, { session, channel_id, title, description });
+    return changeAck(changed, session.user_id);
   }
 
   @Post(':channel/join')
   @HttpCode(200)
-  async join(@Req() request: FastifyRequest, @Param('channel') channel: string): Promise<object> {
-    return await this.change(request, channel, CHANNEL.join);
+  async join(@Req() request: FastifyRequest, @Param('channel') channel: string, @Body() body: object): Promise<object> {
+    return await this.change(request, channel, body, join);
   }
 
   @Post(':channel/leave')
   @HttpCode(200)
-  async leave(@Req() request: FastifyRequest, @Param('channel') channel: string): Promise<object> {
-    return await this.change(request, channel, CHANNEL.leave);
+  async leave(
+    @Req() request: FastifyRequest,
+    @Param('channel') channel: string,
+    @Body() body: object,
+  ): Promise<object> {
+    return await this.change(request, channel, body, leave);
   }
 
   private async change(
     request: FastifyRequest,
     channel: string,
-    rpc: typeof CHANNEL.join | typeof CHANNEL.leave,
+    body: object | null,
+    make: (session: Session, id: string, entry: RawEntry | undefined, bus: Bus) => Promise<StateChange>,
   ): Promise<object> {
     const session = this.context.session(request, 2);
-    const { channel_id } = await this.directory.resolve(channel);
-    const { name, seq, changed } = await this.bus.request(rpc, { session, channel_id });
-    return { channel: name, channel_id, seq, changed };
+    const { entry } = parseWith(entryBody, body ?? {});
+    const { channel_id } = await this.directory.resolve(channel, session.user_id);
+    return changeAck(await make(session, channel_id, entry, this.bus), session.user_id);
   }
 
   @Get(':channel/members')
@@ -103,7 +124,7 @@ export class ChannelsController {
   ): Promise<object> {
     const { user_id } = this.context.session(request, 2);
     const { after, limit = 100 } = parseWith(membersQuery, query);
-    const { channel_id } = await this.directory.resolve(channel);
+    const { channel_id } = await this.directory.resolve(channel, user_id);
     return await this.bus.request(CHANNEL.members, { user_id, channel_id, after, limit });
   }
 
@@ -115,10 +136,10 @@ export class ChannelsController {
   ): Promise<object> {
     const { user_id } = this.context.session(request, 3);
     const { limit = DEFAULT_PAGE, before } = parseWith(historyQuery, query);
-    const { channel_id } = await this.directory.resolve(channel);
+    const { channel_id } = await this.directory.resolve(channel, user_id);
     const page = await this.bus.request(CHANNEL.history, { channel_id, user_id, before, limit });
     return {
-      messages: visibleMessages(page.entries, page.name, await this.blockedBy(user_id)),
+      messages: visibleMessages(page.entries, viewerName(page.name, user_id), await this.blockedBy(user_id)),
       has_more: page.has_more,
       next_cursor: page.has_more ? (page.entries[0]?.id ?? null) : null,
     };
@@ -138,7 +159,7 @@ export class ChannelsController {
     const session: Session = this.context.session(request, 0);
     const bytes = Number(request.headers['content-length'] ?? 0);
     this.context.post(session, bytes);
-    const { channel_id } = await this.directory.resolve(channel);
+    const { channel_id } = await this.directory.resolve(channel, session.user_id);
     // The path names the channel; the body may repeat it, and must where it is signed.
     const message = { channel, ...body };
     return answer(await this.batcher.post({ channel_id, session, message }, bytes));
@@ -151,6 +172,6 @@ function answer(result: PostResult): object {
 }
 
 function summary(channel: ChannelInfo): object {
-  const { channel_id, description, member_count, last_activity, encryption } = channel;
-  return { id: channel.name, channel_id, name: channel.title, description, member_count, last_activity, encryption };
+  const { name: id, title: name, last_seq: _head, ...rest } = channel;
+  return { id, name, ...rest };
 }

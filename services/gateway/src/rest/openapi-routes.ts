@@ -4,23 +4,28 @@ import {
   channelList,
   channelSummary,
   createChannel,
+  ENCRYPTION_MODES,
   historyQuery,
   messageHistory,
   messageSchema,
   nodeInfo,
   plainMessageSchema,
   postAnswer,
+  putBackup,
   registerAnswer,
   registerBody,
   restAuthProof,
   restAuthRefresh,
   restChallengeRequest,
+  timeField,
   updateChannel,
   userProfile,
 } from '@dcp/protocol';
 import { z } from 'zod';
 import { accountBody } from './accounts.controller.js';
 import { inviteBody } from './admin.controller.js';
+import { backupMonth, backupPage, backupQuery, deletedAnswer, keptAnswer } from './backup.controller.js';
+import { entryBody } from './channels.controller.js';
 import { deviceBody, identityFileBody } from './auth.controller.js';
 
 /** One REST call, as the OpenAPI document describes it. */
@@ -43,8 +48,19 @@ const stateChange = z.looseObject({
   channel_id: z.string(),
   seq: z.number().int(),
   changed: z.boolean(),
+  encryption: z.enum(ENCRYPTION_MODES),
+  visibility: z.string(),
+  state_head: z.string().nullable(),
+  epoch: z.number().int(),
 });
-const created = z.looseObject({ channel: z.string(), channel_id: z.string(), seq: z.number().int() });
+const invitation = z.looseObject({
+  channel: z.string(),
+  channel_id: z.string(),
+  title: z.string(),
+  invited_by: z.string(),
+  created: timeField,
+});
+const invitationsList = z.looseObject({ invitations: z.array(invitation) });
 const postBody = z.union([plainMessageSchema, messageSchema]);
 const policy = z.looseObject({ node_info: nodeInfo, registration: z.string(), proof_of_work: anything });
 const sessionsList = z.looseObject({ sessions: z.array(anything) });
@@ -68,6 +84,7 @@ const ROWS: Row[] = [
   ],
   ['get', '/api/v1/accounts/me', 'The own account', anything],
   ['get', '/api/v1/accounts/me/channels', 'The channels one is in', anything],
+  ['get', '/api/v1/accounts/me/invitations', 'Channels that one is invited to', invitationsList],
   [
     'put',
     '/api/v1/accounts/me',
@@ -111,7 +128,13 @@ const ROWS: Row[] = [
   ['get', '/api/v1/users/{user_id}', 'A user (§8.3)', userProfile],
   ['get', '/api/v1/users/{user_id}/devices', 'The device log of a user', anything],
   ['get', '/api/v1/channels', 'Public channels (§8.3)', channelList],
-  ['post', '/api/v1/channels', 'Create a channel', created, { status: 201, body: createChannel }],
+  [
+    'post',
+    '/api/v1/channels',
+    'Create a channel, or open the DM with @user-id',
+    stateChange,
+    { status: 201, body: createChannel },
+  ],
   ['get', '/api/v1/channels/{channel}', 'One channel', channelSummary],
   [
     'patch',
@@ -120,8 +143,8 @@ const ROWS: Row[] = [
     stateChange,
     { body: updateChannel.omit({ channel: true }) },
   ],
-  ['post', '/api/v1/channels/{channel}/join', 'Join', stateChange],
-  ['post', '/api/v1/channels/{channel}/leave', 'Leave', stateChange],
+  ['post', '/api/v1/channels/{channel}/join', 'Join', stateChange, { body: entryBody }],
+  ['post', '/api/v1/channels/{channel}/leave', 'Leave', stateChange, { body: entryBody }],
   ['get', '/api/v1/channels/{channel}/members', 'Members', anything],
   ['get', '/api/v1/channels/{channel}/messages', 'History (§8.3)', messageHistory, { query: historyQuery }],
   [
@@ -131,6 +154,9 @@ const ROWS: Row[] = [
     postAnswer,
     { status: 201, body: postBody },
   ],
+  ['put', '/api/v1/backup/records', 'Keep sealed backup records; what is there stays', keptAnswer, { body: putBackup }],
+  ['get', '/api/v1/backup/records', 'The own sealed backup, in pages by id', backupPage, { query: backupQuery }],
+  ['delete', '/api/v1/backup/records', 'Delete a month of it, or all', deletedAnswer, { query: backupMonth }],
   ['post', '/api/v1/admin/users/{user_id}/suspend', 'Suspend a user', anything],
   ['post', '/api/v1/admin/users/{user_id}/unsuspend', 'Lift a suspension', anything],
   ['post', '/api/v1/admin/users/{user_id}/approve', 'Approve a registration', userAnswer],

@@ -1,9 +1,11 @@
 import { AUTH, CHANNEL, type AuthSuccess, type MembershipChanged, type SessionsRevoked } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { authFrame, CLOSE, DcpError, parseWith, type AuthFrame, type ClientInfo } from '@dcp/protocol';
+import { authFrame, CLOSE, DcpError, parseWith, viewerName, type AuthFrame, type ClientInfo } from '@dcp/protocol';
 import type { Logger } from '@dcp/node-kit';
+import { departuresOf, roomOfMember } from '../channels/enter-room.js';
 import { catchUp } from '../fanout/catch-up.js';
 import type { Hub } from '../fanout/hub.js';
+import type { Room } from '../fanout/room.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { ChannelDirectory } from '../posts/channel-directory.js';
 import type { PresenceService } from '../presence/presence.service.js';
@@ -61,15 +63,16 @@ export class LoginService {
   /** The socket belongs to the token's user from here. Rejects when the other services cannot be asked; the socket is useless then. */
   async login(connection: Connection, verified: VerifiedToken): Promise<void> {
     const { user_id } = verified.session;
-    const [settings, { memberships }] = await Promise.all([
-      this.bus.request(AUTH.settings, { user_id }),
-      this.bus.request(CHANNEL.memberships, { user_id }),
-    ]);
+    const settings = await this.bus.request(AUTH.settings, { user_id });
     if (connection.closed) return;
     this.adopt(connection, verified);
     const first = this.users.attach(connection, user_id, settings);
+    // Only now, so that nothing he is put out of meanwhile is missed.
+    const since = departuresOf(connection.user);
+    const { memberships } = await this.bus.request(CHANNEL.memberships, { user_id });
+    if (connection.closed) return;
     for (const membership of memberships) this.directory.learn(membership);
-    if (!connection.manual) await this.enterAll(connection, memberships);
+    if (!connection.manual) await this.enterAll(connection, memberships, since);
     if (first && connection.user !== null)
       this.presence.announce(
         connection.user,
@@ -86,15 +89,30 @@ export class LoginService {
   private async enterAll(
     connection: Connection,
     memberships: readonly { channel_id: string; name: string }[],
+    since: number,
   ): Promise<void> {
     const todo = [...memberships];
     const work = async () => {
       for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-        const room = await this.hub.open(next.channel_id, next.name);
-        if (!connection.closed) room.enter(connection);
+        const room = await this.roomOf(connection, next, since);
+        if (room !== undefined && !connection.closed) room.enter(connection);
       }
     };
     await Promise.all(Array.from({ length: Math.min(PARALLEL, todo.length) }, work));
+  }
+
+  /** Undefined when he is out of it already. Rejects when the channel service cannot be asked. */
+  private async roomOf(
+    { user }: Connection,
+    channel: { channel_id: string; name: string },
+    since: number,
+  ): Promise<Room | undefined> {
+    try {
+      return await roomOfMember(user, channel, since, { bus: this.bus, hub: this.hub });
+    } catch (error) {
+      if (error instanceof DcpError && !error.retryable) return undefined;
+      throw error;
+    }
   }
 
   /** A newer token for the same user; events that were paused are caught up. */
@@ -109,9 +127,10 @@ export class LoginService {
 
   private async unpause(connection: Connection, channelId: string, after: number): Promise<void> {
     const user_id = connection.session?.user_id ?? '';
+    const since = departuresOf(connection.user);
     try {
       const { name } = await this.bus.request(CHANNEL.membership, { user_id, channel_id: channelId });
-      await catchUp(this.bus, connection, await this.hub.open(channelId, name), after);
+      await catchUp(this.bus, connection, await this.hub.open(channelId, name), after, since);
     } catch (error) {
       this.logger.debug({ err: error, channel_id: channelId }, 'channel not resumed after refresh');
     }
@@ -153,19 +172,20 @@ export class LoginService {
     const sockets = this.users.socketsOf(change);
     if (sockets.length === 0) return;
     this.tell(sockets, change);
+    const user = this.users.get(change.user_id) ?? null;
     if (change.change === 'left') {
+      if (user !== null) user.departures++;
       const room = this.hub.get(change.channel_id);
       if (room !== undefined) for (const socket of sockets) this.hub.leave(room, socket);
       return;
     }
-    this.directory.learn(change);
-    const room = await this.hub.open(change.channel_id, change.name);
+    const room = await roomOfMember(user, change, departuresOf(user), { bus: this.bus, hub: this.hub });
     for (const socket of sockets) if (!socket.manual && !socket.closed && socket.paused === null) room.enter(socket);
   }
 
-  private tell(sockets: readonly Connection[], { name, channel_id, change }: MembershipChanged): void {
-    for (const socket of sockets)
-      sendEvent(socket, { event: 'membership', data: { channel: name, channel_id, change } });
+  private tell(sockets: readonly Connection[], { user_id, name, channel_id, change }: MembershipChanged): void {
+    const channel = viewerName(name, user_id);
+    for (const socket of sockets) sendEvent(socket, { event: 'membership', data: { channel, channel_id, change } });
   }
 
   /** The socket is gone. */

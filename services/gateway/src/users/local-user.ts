@@ -10,6 +10,8 @@ export class LocalUser {
   blocked: Set<string> | null = null;
   status: Presence = 'online';
   statusText: string | undefined = undefined;
+  /** Channels left, or put out of, since the user came: an answer that was on its way meanwhile may be out of date. */
+  departures = 0;
 
   constructor(readonly userId: string) {}
 

@@ -1,0 +1,47 @@
+import { AUTH } from '@dcp/contracts';
+import { formatKey, parseKey } from '@dcp/crypto';
+import type { Bus } from '@dcp/node-kit';
+import { DcpError, invalidFormat, type SystemAction } from '@dcp/protocol';
+
+/** A state entry before anybody has checked it. */
+export type RawEntry = Record<string, unknown>;
+
+interface RawContent {
+  action: unknown;
+  target: unknown;
+  details: unknown;
+}
+
+/** Refuses an entry that says something else than the command that carries it. */
+export function checkAction(entry: RawEntry, actions: readonly SystemAction[]): void {
+  const { action } = contentOf(entry);
+  if (actions.some((one) => one === action)) return;
+  throw invalidFormat(`this command takes ${actions.join(', ')}`, 'entry.content.action');
+}
+
+/**
+ * Clients believe a chain only when each author's device is in the log of the identity key that the chain names for him. An entry with a
+ * wrong key would make the chain unreadable for everybody, so the node lets none in. Throws USER_NOT_FOUND for whoever is not here.
+ */
+export async function checkIdentityKey(entry: RawEntry, author: string, bus: Bus): Promise<void> {
+  const { action, target, details } = contentOf(entry);
+  const user_id = action === 'user_invited' ? target : author;
+  if (action !== 'user_invited' && action !== 'user_joined' && action !== 'channel_created') return;
+  // What is no user or no key is refused by the rules of the entry itself.
+  if (typeof user_id !== 'string' || typeof details !== 'object' || details === null) return;
+  await requireIdentityKey(user_id, (details as { identity_key?: unknown }).identity_key, bus);
+}
+
+/** 1002 `other_identity_key` when the user's account has another one, USER_NOT_FOUND when there is no such user. */
+export async function requireIdentityKey(user_id: string, identityKey: unknown, bus: Bus): Promise<void> {
+  const { public_key } = await bus.request(AUTH.profile, { user_id });
+  if (formatKey('ed25519', parseKey(public_key).bytes) === identityKey) return;
+  throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'other_identity_key', user_id });
+}
+
+function contentOf(entry: RawEntry): RawContent {
+  const { content } = entry;
+  return typeof content === 'object' && content !== null
+    ? (content as RawContent)
+    : { action: undefined, target: undefined, details: undefined };
+}
