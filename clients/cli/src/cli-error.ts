@@ -38,6 +38,8 @@ function exitOf(code: string): number {
 }
 
 function cryptoMessage(error: CryptoError): string {
+  if (error.code === 'unsupported_kdf')
+    return 'The node names a weak or unknown way from passphrase to key. Was your file made with --kdf pbkdf2? Then add --allow-pbkdf2.';
   return error.code === 'wrong_passphrase' ? 'Wrong passphrase.' : `The file cannot be opened (${error.code}).`;
 }
 

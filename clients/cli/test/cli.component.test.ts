@@ -76,12 +76,15 @@ describe('dcp on the command line', () => {
 
   it('keeps its profile to its user', async () => {
     const profile = join(folder, 'profiles', 'alice');
-    expect((await stat(profile)).mode & 0o777).toBe(0o700);
-    for (const file of await readdir(profile)) expect((await stat(join(profile, file))).mode & 0o777).toBe(0o600);
+    for (const where of [profile, join(profile, 'client')]) {
+      expect((await stat(where)).mode & 0o777).toBe(0o700);
+      for (const file of await readdir(where, { withFileTypes: true }))
+        if (file.isFile()) expect((await stat(join(where, file.name))).mode & 0o777).toBe(0o600);
+    }
   });
 
   it('creates, lists and leaves channels, shows sessions, devices and identity', async () => {
-    expect(await json('alice', 'create', '#development/rust-help', '--title', 'Rust')).toMatchObject({
+    expect(await json('alice', 'create', '#development/rust-help', '--title', 'Rust', '--readable')).toMatchObject({
       channel: '#development/rust-help',
     });
     expect((await dcp('bob', 'channels')).out).toMatch(/#development\/rust-help\s+1\s+readable by the node\s+Rust/);
@@ -90,6 +93,72 @@ describe('dcp on the command line', () => {
     expect(await json('alice', 'whoami')).toMatchObject({ admin: true });
     expect((await dcp('alice', 'sessions')).out).toMatch(/\* {2}ses_/);
     expect((await dcp('alice', 'identity', 'show')).out).toMatch(/key\s+ed25519:/);
+  });
+
+  const userOf = async (profile: string) => String((await json(profile, 'whoami'))['user_id']);
+
+  it('[DCP-9.2-04] [DCP-9.2-05] two people write to each other, and nobody but them can read it', async () => {
+    const [alice, bob] = [await userOf('alice'), await userOf('bob')];
+    expect((await dcp('alice', 'dm', bob, 'Hello', 'Bob')).out).toMatch(/Sent/);
+    expect((await dcp('bob', 'history', `@${alice}`)).out).toMatch(/@\S+ alice-\w+: Hello Bob/);
+    expect((await dcp('bob', 'dm', alice, 'Hello Alice')).out).toMatch(/Sent/);
+    expect((await dcp('alice', 'history', `@${bob}`)).out).toMatch(/Hello Bob\n.*bob-\w+: Hello Alice/);
+    const raw = await readFile(join(folder, 'profiles', 'alice', 'client', 'store.log'), 'utf8');
+    expect(raw).not.toContain('Hello');
+    expect((await dcp('alice', 'search', 'hello', 'al')).out).toMatch(/Hello Alice/);
+  });
+
+  it('[DCP-9.2-02] [DCP-9.2-03] a private channel: invited, by link, put out', async () => {
+    const secret = ['--passphrase-file', join(folder, 'passphrase')];
+    await json('carol', 'identity', 'create', 'carol', '--node', url, ...secret, '--kdf', 'pbkdf2');
+    await dcp('carol', 'login', ...secret);
+    const [bob, carol] = [await userOf('bob'), await userOf('carol')];
+    expect((await dcp('alice', 'create', '#plans', '--private')).out).toMatch(/encrypted end to end/);
+    expect((await dcp('carol', 'join', '#plans')).err).toContain('does not exist');
+    expect((await dcp('alice', 'invite', '#plans', bob)).code).toBe(0);
+    expect((await dcp('bob', 'invitations')).out).toMatch(/#plans\s+\S+alice/);
+    expect((await dcp('bob', 'join', '#plans')).code).toBe(0);
+    await dcp('alice', 'send', '#plans', 'before carol');
+    const link = await json('alice', 'invite', '#plans', '--link');
+    expect((await dcp('carol', 'join', String(link['url']))).code).toBe(0);
+    await dcp('alice', 'send', '#plans', 'with carol');
+    expect((await dcp('carol', 'history', '#plans')).out).toMatch(/cannot be read yet[^]*alice-\w+: with carol/);
+    expect((await dcp('bob', 'history', '#plans')).out).toMatch(/before carol[^]*with carol/);
+    expect((await dcp('alice', 'members', '#plans')).out).toMatch(/owner[^]*member[^]*member/);
+    expect((await dcp('alice', 'kick', '#plans', carol)).code).toBe(0);
+    expect((await dcp('carol', 'history', '#plans')).code).toBe(1);
+    expect((await dcp('bob', 'channels')).out).not.toContain('#plans');
+    expect((await dcp('bob', 'channels', '--mine')).out).toMatch(/#plans\s+private\s+end-to-end/);
+  });
+
+  it('[DCP-12.3-06] [DCP-12.3-07] a second device by passphrase or code reads the history, until it is revoked', async () => {
+    const secret = ['--passphrase-file', join(folder, 'passphrase')];
+    const bob = await userOf('bob');
+    await dcp('alice', 'send', '#plans', 'for all devices');
+    await dcp('bob', 'history', '#plans');
+    expect((await dcp('bob', 'backup')).out).toMatch(/up to date/);
+    const fetched = ['identity', 'fetch', bob, '--node', url, ...secret];
+    expect((await dcp('laptop', ...fetched)).err).toContain('--allow-pbkdf2');
+    expect((await dcp('laptop', ...fetched, '--allow-pbkdf2')).code).toBe(0);
+    expect((await dcp('laptop', 'login', '--device-name', 'laptop', ...secret)).code).toBe(0);
+    expect((await dcp('laptop', 'history', '#plans')).out).toMatch(/before carol[^]*for all devices/);
+    const { code } = await json('bob', 'identity', 'qr');
+    await writeFile(join(folder, 'code'), String(code));
+    expect((await dcp('tablet', 'identity', 'import', join(folder, 'code'))).out).toContain(bob);
+    const laptop = String((await json('laptop', 'whoami'))['device']);
+    expect((await dcp('alice', 'devices', '--of', bob)).out).toContain(laptop);
+    expect((await dcp('bob', 'devices', 'revoke', laptop, ...secret)).code).toBe(0);
+    expect((await dcp('laptop', 'whoami')).code).toBe(4);
+    expect((await dcp('alice', 'devices', '--of', bob)).out).not.toContain(laptop);
+  });
+
+  it('safety numbers are the same on both sides, and stay confirmed', async () => {
+    const [alice, bob] = [await userOf('alice'), await userOf('bob')];
+    const [hers, his] = [await json('alice', 'verify', bob), await json('bob', 'verify', alice)];
+    expect(hers['safety_number']).toBe(his['safety_number']);
+    expect(String(hers['safety_number']).replaceAll(' ', '')).toMatch(/^\d{60}$/);
+    expect(await json('alice', 'verify', bob, '--confirm')).toMatchObject({ verified: true });
+    expect(await json('alice', 'verify', bob)).toMatchObject({ verified: true });
   });
 
   it('exports the identity, changes its passphrase, and the old one no longer opens it', async () => {

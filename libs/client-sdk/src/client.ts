@@ -99,6 +99,7 @@ export class DcpClient {
   private outboxTimer: ReturnType<typeof setTimeout> | undefined;
   private outboxAttempts = 0;
   private loaded: Promise<void> | undefined;
+  private started = false;
 
   constructor(private readonly options: ClientOptions) {
     const { device, endpoint, nodeId, clientInfo: info = CLIENT_INFO, accountType = 'standard' } = options;
@@ -166,14 +167,17 @@ export class DcpClient {
 
   /** Connects and stays connected until `disconnect`. Resolves when the client is online for the first time; rejects when the login is refused. */
   async connect(): Promise<void> {
+    this.started = true;
     const online = this.events.next('state', (state) => state === 'online');
     const ended = this.events.next('ended').then(({ error }) => Promise.reject(error));
     this.connection.start();
     await Promise.race([online, ended]);
   }
 
-  /** Closes the socket and writes down how far the channels were read. What waits in the outbox stays there. */
+  /** Closes the socket and writes down how far the channels were read. What waits in the outbox stays there; the storage is the caller's to close. */
   async disconnect(): Promise<void> {
+    if (!this.started) return;
+    this.started = false;
     clearTimeout(this.outboxTimer);
     this.outboxTimer = undefined;
     // What the last acknowledged hand-overs changed should reach the backup; a node that is away must not hold us.

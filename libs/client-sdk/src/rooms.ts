@@ -52,8 +52,9 @@ export class Rooms {
     more: { name?: string; description?: string; encryption?: EncryptionMode },
   ): Promise<{ channel: string; channelId: string }> {
     const { encryption = 'e2ee', ...texts } = more;
+    const { name: title, description } = texts;
     if (encryption === 'e2ee')
-      return this.added(await this.changes.create({ visibility: 'public', name: channel, ...texts }), true);
+      return this.added(await this.changes.create({ visibility: 'public', name: channel, title, description }), true);
     return this.added(await this.node.command<Changed>('create_channel', { channel, encryption, ...texts }), false);
   }
 

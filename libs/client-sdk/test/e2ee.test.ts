@@ -180,6 +180,25 @@ describe('private channels and groups', () => {
     await expect(carol.changes.join(room, link.url)).rejects.toThrow();
     expect(node.channel(room).state.members[carol.userId]).toBeUndefined();
   });
+
+  it('a member whose account is gone leaves a chain that newcomers can check, and gets no more keys', async () => {
+    const [alice, bob, carol] = (await people('alice', 'bob', 'carol')) as [Actor, Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await alice.say(room, 'with bob');
+    await settle(bob);
+    node.accounts.delete(bob.userId);
+    bob.stop();
+    await alice.changes.invite(room, carol.userId);
+    await carol.changes.join(room);
+    await settle(alice, carol);
+    alice.engine.directory.noteChange(bob.userId);
+    await alice.say(room, 'without bob');
+    await settle(carol);
+    expect(carol.texts()).toEqual(['without bob']);
+    expect(carol.faults).toEqual([]);
+    const [before, after] = keyIds(room);
+    expect(after).not.toBe(before);
+  });
 });
 
 describe('keys over time', () => {

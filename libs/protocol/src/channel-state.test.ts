@@ -57,7 +57,9 @@ describe('five users, five tries', () => {
 
   it('[DCP-9.2-02] only who is invited, under the key he was invited with, joins a private channel', () => {
     const join = (actor: ReturnType<typeof standing>, key = KEY) =>
-      refusal(() => stateEffect(entryOf('user_joined', { details: { identity_key: key } }), factsOf({ actor, target: actor })));
+      refusal(() =>
+        stateEffect(entryOf('user_joined', { details: { identity_key: key } }), factsOf({ actor, target: actor })),
+      );
     expect(join(FIVE.invited)).toEqual({ kind: 'joined', user: ALICE, identityKey: KEY, rekey: false });
     expect(join(FIVE.invited, OTHER_KEY)).toEqual({ reason: 'other_identity_key' });
     expect(join(FIVE.stranger)).toEqual({ reason: 'not_invited' });
@@ -68,7 +70,9 @@ describe('five users, five tries', () => {
 
 describe('the first entry', () => {
   const begin = (more: Parameters<typeof factsOf>[0], prevState: string | null = null) =>
-    refusal(() => stateEffect(entryOf('channel_created', { target: '#x', prevState }), factsOf({ created: false, ...more })));
+    refusal(() =>
+      stateEffect(entryOf('channel_created', { target: '#x', prevState }), factsOf({ created: false, ...more })),
+    );
 
   it('is the creator’s, follows nothing, and comes once', () => {
     expect(begin({})).toEqual({ kind: 'created', rekey: false });
@@ -83,16 +87,23 @@ describe('what an entry carries', () => {
   const said = (action: SystemAction, details: Record<string, unknown>, facts = owner) =>
     refusal(() => stateEffect(entryOf(action, { target: BOB, details }), facts));
 
-  it.each([undefined, null, 7, '', 'ed25519:', `ed25519:${'A'.repeat(42)}=`, `x25519:${'A'.repeat(43)}=`, `${KEY}\n`, [KEY]])(
-    '%j is no key, for an invitation, a join or a link',
-    (bad) => {
-      const path = (name: string) => ({ reason: 'not an ed25519: key', path: `content.details.${name}` });
-      expect(said('user_invited', { identity_key: bad })).toEqual(path('identity_key'));
-      expect(said('link_created', { key: bad, expires: '2026-11-02T10:00:00Z' })).toEqual(path('key'));
-      const joining = entryOf('user_joined', { details: { identity_key: bad } });
-      expect(refusal(() => stateEffect(joining, factsOf({ visibility: 'public' })))).toEqual(path('identity_key'));
-    },
-  );
+  it.each([
+    undefined,
+    null,
+    7,
+    '',
+    'ed25519:',
+    `ed25519:${'A'.repeat(42)}=`,
+    `x25519:${'A'.repeat(43)}=`,
+    `${KEY}\n`,
+    [KEY],
+  ])('%j is no key, for an invitation, a join or a link', (bad) => {
+    const path = (name: string) => ({ reason: 'not an ed25519: key', path: `content.details.${name}` });
+    expect(said('user_invited', { identity_key: bad })).toEqual(path('identity_key'));
+    expect(said('link_created', { key: bad, expires: '2026-11-02T10:00:00Z' })).toEqual(path('key'));
+    const joining = entryOf('user_joined', { details: { identity_key: bad } });
+    expect(refusal(() => stateEffect(joining, factsOf({ visibility: 'public' })))).toEqual(path('identity_key'));
+  });
 
   it('a link lives longer than no time, and ninety days at most', () => {
     const after = (ms: number) => new Date(Date.parse('2026-11-01T10:00:00.000Z') + ms).toISOString();
@@ -112,7 +123,12 @@ describe('what an entry carries', () => {
       rekey: false,
     });
     expect(said('settings_changed', {})).toEqual({ kind: 'settings', rekey: false });
-    for (const bad of [{ name: 'x'.repeat(101) }, { description: 'x'.repeat(1_001) }, { name: 7 }, { description: null }])
+    for (const bad of [
+      { name: 'x'.repeat(101) },
+      { description: 'x'.repeat(1_001) },
+      { name: 7 },
+      { description: null },
+    ])
       expect(said('settings_changed', bad)).toMatchObject({ path: 'content.details' });
   });
 
@@ -125,7 +141,10 @@ describe('what an entry carries', () => {
   it('who is invited may decline, whatever else he is not', () => {
     const invited = standing(null, { invitedKey: KEY });
     const entry = entryOf('invitation_revoked', { target: ALICE });
-    expect(stateEffect(entry, factsOf({ actor: invited, target: invited }))).toMatchObject({ kind: 'uninvited', user: ALICE });
+    expect(stateEffect(entry, factsOf({ actor: invited, target: invited }))).toMatchObject({
+      kind: 'uninvited',
+      user: ALICE,
+    });
   });
 });
 
@@ -137,9 +156,12 @@ describe('invite links', () => {
     expect(linkKeyOf(entryOf('user_joined', { details: { identity_key: KEY, key: LINK.key } }))).toBeUndefined();
   });
 
-  it.each([undefined, null, 'text', 7, {}, { key: 7 }, { key: null }, [LINK.key]])('a link that is %j names none', (link) => {
-    expect(linkKeyOf(entryOf('user_joined', { details: { identity_key: KEY, link } }))).toBeUndefined();
-  });
+  it.each([undefined, null, 'text', 7, {}, { key: 7 }, { key: null }, [LINK.key]])(
+    'a link that is %j names none',
+    (link) => {
+      expect(linkKeyOf(entryOf('user_joined', { details: { identity_key: KEY, link } }))).toBeUndefined();
+    },
+  );
 
   it('a grant names channel and user, so that it serves nobody else and nowhere else', () => {
     expect(linkGrant('ch_x', ALICE)).toEqual({ channel_id: 'ch_x', user_id: ALICE, grant: 'join' });

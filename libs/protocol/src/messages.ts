@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { canonicalJson } from './canonical-json.js';
+import { deviceEntrySchema } from './devices.js';
 import { DcpError, invalidFormat } from './errors.js';
 import {
   base64Field,
@@ -149,6 +150,8 @@ export const stateEntrySchema = z.looseObject({
   device: deviceIdField,
   channel_id: channelIdField,
   prev_state: hashField.nullable(),
+  /** The author's device as his log certifies it: the chain can be checked when his account is gone. */
+  certificate: deviceEntrySchema.optional(),
   content: systemContent,
 });
 export type StateEntry = z.infer<typeof stateEntrySchema>;

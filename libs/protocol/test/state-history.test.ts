@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { DcpError, stateEffect, SYSTEM_ACTIONS, type StateEffect, type StateEntry, type SystemAction } from '../src/index.js';
+import {
+  DcpError,
+  stateEffect,
+  SYSTEM_ACTIONS,
+  type StateEffect,
+  type StateEntry,
+  type SystemAction,
+} from '../src/index.js';
 import { entryOf, factsOf, LINK } from './support/state-entries.js';
 
 /** A channel as a reader of its chain holds it, in a few lines: what the rules say must keep it sound whatever is tried. */
@@ -25,7 +32,10 @@ class Chain {
     const link = this.linked && content.details['use_link'] === true ? LINK : undefined;
     const facts = { creator: USERS[0], actor: standing(author), target: standing(content.target), link };
     try {
-      return this.apply(stateEffect(entry, factsOf({ visibility: this.visibility, created: this.created, ...facts })), author);
+      return this.apply(
+        stateEffect(entry, factsOf({ visibility: this.visibility, created: this.created, ...facts })),
+        author,
+      );
     } catch (error) {
       if (error instanceof DcpError) return undefined;
       throw error;
@@ -86,7 +96,11 @@ const histories = fc.tuple(
 );
 
 /** Runs a history that begins as it should, and looks after each step. */
-function run(history: Try[], chain: Chain, look: (before: string[], effect: StateEffect | undefined, one: Try) => void): void {
+function run(
+  history: Try[],
+  chain: Chain,
+  look: (before: string[], effect: StateEffect | undefined, one: Try) => void,
+): void {
   chain.try(asEntry({ action: 'channel_created', author: USERS[0], target: USERS[0], useLink: false }));
   for (const one of history) {
     const before = [...chain.members.keys()];

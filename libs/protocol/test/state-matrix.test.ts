@@ -96,7 +96,9 @@ const TABLE: Record<Exclude<SystemAction, 'channel_created'>, Row[]> = {
 const ACTIONS = SYSTEM_ACTIONS.filter((action) => action !== 'channel_created');
 const ROLES: (ChannelRole | null)[] = [null, 'member', 'owner'];
 const STANDINGS: UserStanding[] = ROLES.flatMap((role) =>
-  [null, KEY, OTHER_KEY].flatMap((invitedKey) => [false, true].map((isBanned) => ({ role, invitedKey, banned: isBanned }))),
+  [null, KEY, OTHER_KEY].flatMap((invitedKey) =>
+    [false, true].map((isBanned) => ({ role, invitedKey, banned: isBanned })),
+  ),
 );
 
 /** Every standing of the actor, with himself as target and with somebody else of every standing. */
@@ -123,16 +125,18 @@ function answer({ entry, facts }: Pick<Question, 'entry' | 'facts'>): string {
   }
 }
 
-const expected = (action: keyof typeof TABLE, question: Question) => TABLE[action].find(([when]) => when(question))?.[1];
+const expected = (action: keyof typeof TABLE, question: Question) =>
+  TABLE[action].find(([when]) => when(question))?.[1];
 
 describe('the rules of the state chain (profile §4), whole', () => {
-  it.each(ACTIONS)('[DCP-9.3-01] %s: every role, standing and visibility, exactly as the table says', (action) => {
+  it.each(ACTIONS)('%s: every role, standing and visibility, exactly as the table says', (action) => {
     const seen = new Set<string>();
     const wrong: unknown[] = [];
     for (const question of questions(action)) {
       const given = answer(question);
       seen.add(given);
-      if (given !== expected(action, question)) wrong.push({ given, expected: expected(action, question), ...question });
+      if (given !== expected(action, question))
+        wrong.push({ given, expected: expected(action, question), ...question });
     }
     expect(wrong.slice(0, 3)).toEqual([]);
     // No row of the table is dead.
@@ -140,7 +144,9 @@ describe('the rules of the state chain (profile §4), whole', () => {
   });
 
   it.each(ACTIONS)('%s is refused before the chain has begun, whoever asks', (action) => {
-    const given = new Set([...questions(action)].map(({ entry, facts }) => answer({ entry, facts: { ...facts, created: false } })));
+    const given = new Set(
+      [...questions(action)].map(({ entry, facts }) => answer({ entry, facts: { ...facts, created: false } })),
+    );
     expect([...given]).toEqual(['2000 chain_not_begun']);
   });
 

@@ -118,6 +118,7 @@ describe('a client of a home node', () => {
     await node.kill();
     await writer.send(channelId, { text: 'first' });
     await writer.disconnect();
+    await storage.close();
     const again = await (async () => {
       const device = (writer as unknown as { options: ClientOptions }).options.device;
       const { home_node_id: nodeId } = alice.file.identity;

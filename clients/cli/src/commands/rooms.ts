@@ -79,7 +79,12 @@ export async function invitationsCommand(context: Context, options: { decline?: 
   const { invitations } = await client.call<{ invitations: Awaited<ReturnType<DcpClient['rooms']['invitations']>> }>(
     path,
   );
-  const rows = invitations.map((one) => [one.channel, one.invited_by, printable(one.title), `dcp join ${one.channel_id}`]);
+  const rows = invitations.map((one) => [
+    one.channel,
+    one.invited_by,
+    printable(one.title),
+    `dcp join ${one.channel_id}`,
+  ]);
   const text = rows.length === 0 ? 'No invitations.' : table([['CHANNEL', 'BY', 'TITLE', 'JOIN WITH'], ...rows]);
   context.output.result({ invitations }, text);
 }

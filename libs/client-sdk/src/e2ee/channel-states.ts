@@ -12,7 +12,7 @@ import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
 import { ChainError, chainFromGenesis, dmState, extendChain, type ChannelState } from './channel-chain.js';
 import type { DeviceDirectory } from './device-directory.js';
-import { deviceAt, signingKeyOf, type VerifiedLog } from './device-log.js';
+import { appendedAlone, deviceAt, DeviceLogError, signingKeyOf, type VerifiedLog } from './device-log.js';
 import type { NodePort } from './node-port.js';
 import { SerialByKey } from './serial.js';
 
@@ -141,8 +141,11 @@ export class ChannelStates {
     const logs = await this.directory.logs([...new Set(parsed.map(({ entry }) => entry.author))]);
     let current = state;
     for (const { entry, seq } of parsed) {
-      const again = await this.logOf(entry, logs);
-      current = extendChain(current, entry, seq, (one, identityKey) => keyFrom(again, one, identityKey));
+      const log = await this.logOf(entry, logs);
+      const gone = log === undefined && (await this.directory.conflict(entry.author)) === undefined;
+      current = extendChain(current, entry, seq, (one, identityKey) =>
+        gone ? certifiedKey(one, identityKey) : keyFrom(log, one, identityKey),
+      );
     }
     if (parsed.length > 0) await this.keep(current);
     return current;
@@ -192,4 +195,16 @@ function keyFrom(log: VerifiedLog | undefined, entry: StateEntry, identityKey: s
   if (log === undefined || (identityKey !== null && log.identityKey !== identityKey)) return undefined;
   const device = deviceAt(log, entry.device, entry.timestamp);
   return device === undefined ? undefined : signingKeyOf(device);
+}
+
+/** His account is gone, and his log with it: the certificate that he put into the entry stands for it. */
+function certifiedKey({ certificate, author, device }: StateEntry, identityKey: string | null): Uint8Array | undefined {
+  if (certificate === undefined || identityKey === null) return undefined;
+  try {
+    const log = appendedAlone(author, identityKey, certificate);
+    return log.devices[device] === undefined ? undefined : signingKeyOf(log.devices[device]);
+  } catch (error) {
+    if (error instanceof DeviceLogError) return undefined;
+    throw error;
+  }
 }

@@ -23,6 +23,8 @@ interface StoredLog {
   verified?: boolean;
   /** Why this user's log is not believed; nothing is encrypted to him until that is settled. */
   conflict?: LogFault | 'unknown_head';
+  /** The node has no such account any more: it gets nothing, what it signed stays good. */
+  gone?: boolean;
 }
 
 interface AnsweredLog {
@@ -63,14 +65,14 @@ export class DeviceDirectory {
     return (await this.load(userId))?.log;
   }
 
-  /** Fresh logs; users who do not exist or whose log is in conflict are not in the answer. */
+  /** Fresh logs; users who do not exist (any more) or whose log is in conflict are not in the answer. */
   async logs(users: readonly string[]): Promise<Map<string, VerifiedLog>> {
     const stale = users.filter((user) => !this.checked.has(user));
     if (stale.length > 0) await this.fetching.run(() => this.fetchStale(stale));
     const logs = new Map<string, VerifiedLog>();
     for (const user of users) {
       const stored = await this.load(user);
-      if (stored !== undefined && stored.conflict === undefined) logs.set(user, stored.log);
+      if (stored !== undefined && stored.conflict === undefined && stored.gone !== true) logs.set(user, stored.log);
     }
     return logs;
   }
@@ -128,9 +130,16 @@ export class DeviceDirectory {
       );
       const { logs } = await this.node.command<{ logs: AnsweredLog[] }>('get_devices', { users: asked });
       for (const answered of logs) await this.take(answered);
+      const answered = new Set(logs.map(({ user_id }) => user_id));
+      for (const { user_id } of asked) await this.noteGone(user_id, !answered.has(user_id));
       for (const { user_id } of asked) this.checked.add(user_id);
       left = logs.filter(({ has_more, entries }) => has_more && entries.length > 0).map(({ user_id }) => user_id);
     }
+  }
+
+  private async noteGone(userId: string, gone: boolean): Promise<void> {
+    const stored = await this.load(userId);
+    if (stored !== undefined && (stored.gone === true) !== gone) await this.keep(userId, { ...stored, gone });
   }
 
   private async take({ user_id: userId, public_key, entries }: AnsweredLog): Promise<void> {

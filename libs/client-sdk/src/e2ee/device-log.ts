@@ -73,6 +73,12 @@ function appendEntry(log: VerifiedLog, entry: DeviceEntry): void {
   hashes.push(deviceEntryHash(entry));
 }
 
+/** One entry by itself, whatever came before it: what it certifies, when the identity key signed it. Throws DeviceLogError. */
+export function appendedAlone(userId: string, identityKey: string, entry: DeviceEntry): VerifiedLog {
+  const before = Array.from({ length: entry.seq - 1 }, () => entry.prev ?? '');
+  return extendLog({ ...emptyLog(userId, identityKey), hashes: before }, [entry]);
+}
+
 function applyEntry({ userId, devices }: VerifiedLog, entry: DeviceEntry): void {
   const known = devices[entry.device];
   if (entry.action === 'revoke') {

@@ -38,6 +38,7 @@ export interface NewChannel {
   visibility: 'public' | 'private' | 'group';
   /** `#name`; a group's is drawn. */
   name: string;
+  title?: string | undefined;
   description?: string | undefined;
   /** Of a group: the others. */
   members?: string[] | undefined;
@@ -71,8 +72,11 @@ export class StateChanges {
     const details = { identity_key: await this.ownIdentityKey() };
     const entry = this.sign(channelId, null, 'channel_created', wish.name, details);
     const request = { channel: wish.name, encryption: 'e2ee', genesis, signature, entry };
-    const description = wish.description === undefined ? {} : { description: wish.description };
-    const changed = await this.node.command<Changed>('create_channel', { ...request, ...description });
+    const texts = {
+      ...(wish.title === undefined ? {} : { name: wish.title }),
+      ...(wish.description === undefined ? {} : { description: wish.description }),
+    };
+    const changed = await this.node.command<Changed>('create_channel', { ...request, ...texts });
     const own = (await this.directory.log(this.device.userId))?.devices[this.device.id];
     const state = chainFromGenesis(channelId, genesis, signature);
     await this.states.begin(
@@ -176,6 +180,7 @@ export class StateChanges {
       device: this.device.id,
       channel_id: channelId,
       prev_state: prevState,
+      ...(this.device.certificate === undefined ? {} : { certificate: this.device.certificate }),
       content: { action, actor: this.device.userId, target, details },
       encryption: { algorithm: 'none' as const, key_id: 'state', nonce: '' as const },
       metadata: {},

@@ -25,6 +25,8 @@ export interface Device {
   exchangeKey: SecretBytes;
   /** Opens the user's sealed backup; made from the identity key when the device was added. */
   backupKey?: SecretBytes | undefined;
+  /** The entry that added it to the log. */
+  certificate?: DeviceEntry | undefined;
 }
 
 /** A device as it is stored; holds private keys, so it belongs in a place that only its user reads. */
@@ -34,6 +36,7 @@ export interface StoredDevice {
   signing_seed: string;
   exchange_key: string;
   backup_key?: string;
+  certificate?: DeviceEntry;
 }
 
 /** New keys and the certificate that adds them to the user's device log (TYPE DEVICE, signed by the identity key). */
@@ -58,16 +61,10 @@ export function newDevice(
     capabilities: ['text', PQ_CAPABILITY],
     created: new Date().toISOString(),
   };
-  return {
-    device: {
-      id,
-      userId,
-      seed: signing.seed,
-      exchangeKey: exchange.privateKey,
-      backupKey: deriveBackupKey(identity.seed),
-    },
-    entry: signEntry(identity, entry),
-  };
+  const certificate = signEntry(identity, entry);
+  const backupKey = deriveBackupKey(identity.seed);
+  const device = { id, userId, seed: signing.seed, exchangeKey: exchange.privateKey, backupKey, certificate };
+  return { device, entry: certificate };
 }
 
 /** The entry that takes a device out of the log for good. */
@@ -97,6 +94,7 @@ export function storeDevice(device: Device): StoredDevice {
     user_id: device.userId,
     signing_seed: toBase64(device.seed.reveal()),
     exchange_key: toBase64(device.exchangeKey.reveal()),
+    ...(device.certificate === undefined ? {} : { certificate: device.certificate }),
     ...(device.backupKey === undefined ? {} : { backup_key: toBase64(device.backupKey.reveal()) }),
   };
 }
@@ -107,6 +105,7 @@ export function restoreDevice(stored: StoredDevice): Device {
     userId: stored.user_id,
     seed: new SecretBytes(fromBase64(stored.signing_seed)),
     exchangeKey: new SecretBytes(fromBase64(stored.exchange_key)),
+    ...(stored.certificate === undefined ? {} : { certificate: stored.certificate }),
     ...(stored.backup_key === undefined ? {} : { backupKey: new SecretBytes(fromBase64(stored.backup_key)) }),
   };
 }

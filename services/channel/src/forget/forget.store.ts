@@ -11,21 +11,27 @@ const CHUNK = 1_000;
 const LOCK = 'select 1 from channels where channel_id = $1 for update';
 
 /**
- * The version moves so that cached roles of the user end (see `Authorities`), the key epoch so that nothing more is encrypted under keys
- * that he has: as if he had left. No entry says so, because he cannot sign one any more. A DM goes with its last member.
+ * The version moves so that cached roles of the user end (see `Authorities`). The key epoch stays: it is counted by the signed entries, and
+ * no entry says that he is gone, because he cannot sign one any more. His devices are gone with his account, so that whoever writes next
+ * leaves his keys behind. A DM goes with its last member.
  */
 const REMOVE_MEMBER = `
   with gone as (delete from members where channel_id = $1 and user_id = $2 returning channel_id)
   update channels c set member_count = member_count - 1, acl_version = acl_version + 1,
-    epoch = epoch + case when visibility = 'public' then 0 else 1 end,
     name = case when visibility = 'dm' and member_count = 1 then '' else name end,
     deleted_at = case when visibility = 'dm' and member_count = 1 then now() else deleted_at end
   from gone where c.channel_id = gone.channel_id returning c.name`;
 
-/** The second condition is that of the partial index. */
+/**
+ * The second condition is that of the partial index. State entries of `e2ee` channels stay: each is a link of a chain that everybody who
+ * comes later has to check, and it holds ids and public keys only.
+ */
 const WIPE = `
   with chosen as (
-    select channel_id, seq from channel_events where author = $1 and author <> '' limit ${CHUNK} for update
+    select channel_id, seq from channel_events e where author = $1 and author <> ''
+      and not (type = 'system'
+        and exists (select 1 from channels c where c.channel_id = e.channel_id and c.encryption = 'e2ee'))
+    limit ${CHUNK} for update
   )
   update channel_events e set author = '', device = null, body = '', digest = decode(repeat('00', 32), 'hex')
   from chosen where e.channel_id = chosen.channel_id and e.seq = chosen.seq`;
@@ -38,7 +44,8 @@ const WIPE_STANDINGS = [
   "update bans set banned_by = '' where banned_by = $1 and banned_by <> ''",
 ];
 
-const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_signature = '' where creator = $1`;
+const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_signature = ''
+  where creator = $1 and encryption = 'node'`;
 
 /** Takes a user out of everything that this service stores. */
 export class ForgetStore {
