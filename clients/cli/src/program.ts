@@ -172,6 +172,7 @@ function addPeopleCommands(program: Command): void {
     .option('--for <duration>', 'how long the link is good', '7d')
     .option('--revoke-link <key>', 'end a link')
     .option('--withdraw', 'take the invitation back')
+    .option('--share-history', 'let a member read what was written before he came')
     .action(withContext(inviteCommand));
   program
     .command('invitations')

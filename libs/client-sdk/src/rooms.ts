@@ -95,6 +95,11 @@ export class Rooms {
     return this.changes.invite(channelId, userId);
   }
 
+  /** Lets a member read what was written before he came. Answers how many keys he was given. */
+  shareHistory(channelId: string, userId: string): Promise<number> {
+    return this.encryption.shareHistory(channelId, userId);
+  }
+
   decline(channelId: string): Promise<Changed> {
     return this.changes.decline(channelId);
   }

@@ -167,6 +167,54 @@ describe('private channels and groups', () => {
     expect(carol.heard.some(({ fault }) => fault === 'no_key' || fault === 'not_a_member')).toBe(true);
   });
 
+  it('a member can share what was written before, and the newcomer reads it', async () => {
+    const [alice, bob, carol] = (await people('alice', 'bob', 'carol')) as [Actor, Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await alice.say(room, 'old one');
+    await bob.say(room, 'old two');
+    await settle(alice, bob);
+    await alice.changes.invite(room, carol.userId);
+    await carol.changes.join(room);
+    await expect(alice.engine.shareHistory(room, 'n0000000.nobody')).rejects.toMatchObject({
+      code: 'INSUFFICIENT_PERMISSIONS',
+    });
+    await settle(alice);
+    expect(await alice.engine.shareHistory(room, carol.userId)).toBe(2);
+    await settle(carol);
+    const read = await carol.engine.reader.readPage(structuredClone(log(room)));
+    expect(read.map(({ content }) => content['text'])).toEqual(['old one', 'old two']);
+  });
+
+  it('a share under somebody’s key id does not stand against the owner’s own hand-over', async () => {
+    const [alice, bob, mallory] = (await people('alice', 'bob', 'mallory')) as [Actor, Actor, Actor];
+    const room = await alice.createPrivate(bob, mallory);
+    node.interference.queue = (items, viewer) => (viewer === bob.userId ? [] : items);
+    await alice.say(room, 'true');
+    const [message] = log(room) as [DeliveredMessage];
+    const { key_id } = message.encryption;
+    const forged = {
+      t: 'share',
+      channel_id: room,
+      user_id: alice.userId,
+      device: alice.device,
+      epoch: 0,
+      key_id,
+      n: 0,
+    } as const;
+    const payload = { ...forged, chain: Buffer.alloc(32, 7).toString('base64') };
+    await bob.engine.received.put(
+      { channelId: room, userId: alice.userId, device: alice.device },
+      { keyId: key_id, n: 0, chainKey: new Uint8Array(32).fill(7) },
+      true,
+    );
+    await mallory.engine.sessions.send([{ userId: bob.userId, device: bob.device, payload }]);
+    node.interference = {};
+    await settle(bob);
+    node.replay(bob, room, message.node.seq - 1);
+    await settle(bob);
+    expect(bob.texts().at(-1)).toBe('true');
+  });
+
   it('[DCP-9.2-03] whoever has the link comes in, and nobody after it was revoked', async () => {
     const [alice, bob, carol] = (await people('alice', 'bob', 'carol')) as [Actor, Actor, Actor];
     const room = await alice.createPrivate();

@@ -30,9 +30,10 @@ interface InviteOptions {
   for: string;
   revokeLink?: string;
   withdraw?: boolean;
+  shareHistory?: boolean;
 }
 
-/** `dcp invite CHANNEL USER`, `--withdraw`, `--link`, `--revoke-link KEY` */
+/** `dcp invite CHANNEL USER`, `--withdraw`, `--share-history`, `--link`, `--revoke-link KEY` */
 export async function inviteCommand(
   context: Context,
   channel: string,
@@ -46,6 +47,11 @@ export async function inviteCommand(
     if (options.revokeLink !== undefined) {
       await client.rooms.revokeLink(channelId, options.revokeLink);
       return context.output.result({ revoked: options.revokeLink }, 'Nobody can come in by that link any more.');
+    }
+    if (user !== undefined && options.shareHistory === true) {
+      const shared = await client.rooms.shareHistory(channelId, bare(user));
+      const text = `${bare(user)} can read what was written in ${name} before (${shared} keys given).`;
+      return context.output.result({ channel: name, user_id: bare(user), shared }, text);
     }
     if (user === undefined) throw new CliError('usage', 'Whom? dcp invite CHANNEL USER, or dcp invite CHANNEL --link');
     if (options.withdraw === true) await client.rooms.withdrawInvitation(channelId, bare(user));

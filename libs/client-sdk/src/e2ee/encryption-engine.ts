@@ -1,5 +1,6 @@
 import { deriveStorageKey } from './storage-key.js';
-import type { ServerEvent } from '@dcp/protocol';
+import { toBase64, type SenderKeyStart } from '@dcp/crypto';
+import { DcpError, type KeyPayload, type ServerEvent } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import type { Device } from '../session/device.js';
 import { SealedStorage } from '../storage/sealed-storage.js';
@@ -9,6 +10,7 @@ import { ChannelModes } from './channel-modes.js';
 import { ChannelStates } from './channel-states.js';
 import { Decryptor } from './decryptor.js';
 import { DeviceDirectory } from './device-directory.js';
+import { liveDevices } from './device-log.js';
 import { Encryptor } from './encryptor.js';
 import { KeyBackup } from './key-backup.js';
 import { KeyDesk } from './key-desk.js';
@@ -148,6 +150,24 @@ export class EncryptionEngine {
     await this.prekeys.voidStock();
   }
 
+  /**
+   * Lets a member read what was written before he came, as far as one can read it oneself: hands him the keys of the backup. Answers how
+   * many. A false key opens nothing: every message is signed by its author.
+   */
+  async shareHistory(channelId: string, userId: string): Promise<number> {
+    await this.backup.flush();
+    const log = await this.directory.log(userId);
+    const state = await this.states.forSending(channelId);
+    if (log === undefined || state.members[userId] === undefined)
+      throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member', user_id: userId });
+    const keys = (await this.backup.read(this.months)).filter(({ owner }) => owner.channelId === channelId);
+    const outgoing = liveDevices(log).flatMap(({ id }) =>
+      keys.map(({ owner, start }) => ({ userId, device: id, payload: sharePayload(owner, start, state.epoch) })),
+    );
+    await this.sessions.send(outgoing);
+    return keys.length;
+  }
+
   /** A month's messages become unreadable here and in the backup; the other devices do the same on their own. */
   async forgetMonth(month: string): Promise<void> {
     await this.backup.delete(month);
@@ -205,7 +225,7 @@ export class EncryptionEngine {
       await this.backup.add(this.months, { channelId: key.channelId, userId, device: id }, start);
   }
 
-  private async keyCame(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }): Promise<void> {
+  private async keyCame(owner: KeyOwner, start: SenderKeyStart): Promise<void> {
     await this.backup.add(this.months, owner, start);
     // Not waited for: the queue goes on while messages are read.
     void this.reader.keyArrived(start.keyId).catch(() => undefined);
@@ -215,4 +235,13 @@ export class EncryptionEngine {
     this.requests.settle(keyId);
     await this.reader.keyRefused(keyId);
   }
+}
+
+function sharePayload(
+  { channelId, userId, device }: KeyOwner,
+  { keyId, n, chainKey }: SenderKeyStart,
+  epoch: number,
+): KeyPayload {
+  const chain = toBase64(chainKey);
+  return { t: 'share', channel_id: channelId, user_id: userId, device, epoch, key_id: keyId, n, chain };
 }

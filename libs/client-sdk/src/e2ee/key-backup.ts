@@ -7,6 +7,7 @@ import {
   toBase64,
   toUtf8,
   type SecretBytes,
+  type SenderKeyStart,
 } from '@dcp/crypto';
 import { MAX_BACKUP_RECORDS, type BackupPage, type BackupRecord } from '@dcp/protocol';
 import type { Storage } from '../storage/storage.js';
@@ -23,6 +24,11 @@ const KEY_RECORD = 'mk:';
 interface BackedUpKey extends KeyOwner {
   n: number;
   chain: string;
+}
+
+export interface BackedUp {
+  owner: KeyOwner;
+  start: SenderKeyStart;
 }
 
 /**
@@ -88,22 +94,36 @@ export class KeyBackup {
 
   /** Reads everything back into a new device. Answers how many sender keys came. */
   async restore(months: MonthKeys, keys: ReceivedKeys): Promise<number> {
-    if (this.backupKey === undefined) return 0;
+    let restored = 0;
+    for (const { owner, start } of await this.read(months)) if (await keys.put(owner, start)) restored++;
+    return restored;
+  }
+
+  /** Every sender key of the backup that can be opened. */
+  async read(months: MonthKeys): Promise<BackedUp[]> {
+    if (!this.enabled) return [];
+    const records = await this.records();
+    for (const record of records) if (record.id.startsWith(KEY_RECORD)) await this.readMonth(months, record);
+    const keys: BackedUp[] = [];
+    for (const record of records) {
+      const key = record.id.startsWith(KEY_RECORD) ? undefined : await this.readKey(months, record);
+      if (key !== undefined) keys.push(key);
+    }
+    return keys;
+  }
+
+  private async records(): Promise<BackupRecord[]> {
     const records: BackupRecord[] = [];
     for (let after: string | null = ''; after !== null;) {
       const query: string = after === '' ? '' : `?after=${encodeURIComponent(after)}`;
       const page: BackupPage | undefined = await this.node
         .rest<BackupPage>(`/backup/records${query}`)
         .catch((error: unknown) => this.noteRefusal(error));
-      if (page === undefined) return 0;
+      if (page === undefined) return [];
       records.push(...page.records);
       after = page.next;
     }
-    for (const record of records) if (record.id.startsWith(KEY_RECORD)) await this.restoreMonth(months, record);
-    let restored = 0;
-    for (const record of records)
-      if (!record.id.startsWith(KEY_RECORD) && (await this.restoreKey(months, keys, record))) restored++;
-    return restored;
+    return records;
   }
 
   /** Other accounts than standard ones have none: that is no failure. */
@@ -113,20 +133,20 @@ export class KeyBackup {
     return undefined;
   }
 
-  private async restoreMonth(months: MonthKeys, { id, body }: BackupRecord): Promise<void> {
+  private async readMonth(months: MonthKeys, { id, body }: BackupRecord): Promise<void> {
     const key = this.backupKey;
     if (key === undefined) return;
     const opened = readable(() => openState(key, id, fromBase64(body)));
     if (opened !== undefined) await months.adopt(id.slice(KEY_RECORD.length), opened);
   }
 
-  private async restoreKey(months: MonthKeys, keys: ReceivedKeys, { id, body }: BackupRecord): Promise<boolean> {
+  private async readKey(months: MonthKeys, { id, body }: BackupRecord): Promise<BackedUp | undefined> {
     // What somebody else put there, or a month that was deleted, is passed over.
     const sealed = readable(() => fromUtf8(fromBase64(body)));
     const opened = sealed === undefined ? undefined : await months.open(sealed, id).catch(onlyCryptoErrors);
-    if (opened === undefined) return false;
+    if (opened === undefined) return undefined;
     const { n, chain, ...owner } = JSON.parse(fromUtf8(opened)) as BackedUpKey;
-    return await keys.put(owner, { keyId: id, n, chainKey: fromBase64(chain) });
+    return { owner, start: { keyId: id, n, chainKey: fromBase64(chain) } };
   }
 
   /** A month's records are deleted at the node; what waits of them here too. Without a month: all. */

@@ -20,7 +20,7 @@ import {
 } from '@dcp/protocol';
 import { newMessageId } from '../channels/compose.js';
 import { deviceKey, type Device } from '../session/device.js';
-import { chainFromGenesis, channelIdOf, extendChain, type ChannelState } from './channel-chain.js';
+import { chainFromGenesis, channelIdOf, extendChain } from './channel-chain.js';
 import type { ChannelStates, InviteLinkProof } from './channel-states.js';
 import type { DeviceDirectory } from './device-directory.js';
 import { signingKeyOf } from './device-log.js';
@@ -241,5 +241,3 @@ export function parseInviteLink(url: string): { channelId: string; via: string }
 export function newGroupName(): string {
   return `#dm/${toBase32(randomBytes(8)).slice(0, 12)}`;
 }
-
-export type { ChannelState };
