@@ -206,7 +206,7 @@ export class DcpClient {
     await this.encryption.online();
     const mine = await this.myChannels();
     for (const { channel_id, id, last_seq, encryption } of mine)
-      this.channels.add(channel_id, id, last_seq, encryption === 'e2ee');
+      this.channels.add(channel_id, id, last_seq, encryption !== 'node');
     this.channels.keepOnly(new Set(mine.map(({ channel_id }) => channel_id)));
     await this.command('resume', { channels: this.channels.positions() });
   }

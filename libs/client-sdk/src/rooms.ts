@@ -1,4 +1,4 @@
-import { CHANNEL_ID, type EncryptionMode, type Visibility } from '@dcp/protocol';
+import { CHANNEL_ID, type EncryptionMode } from '@dcp/protocol';
 import type { ChannelSet } from './channels/channel-set.js';
 import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
 import type { EncryptionEngine } from './e2ee/encryption-engine.js';
@@ -25,10 +25,8 @@ export interface OpenInvitation {
 
 interface Followed {
   channel: string;
-  channel_id: string;
   head: number;
   encryption: EncryptionMode;
-  visibility: Visibility;
 }
 
 /** Channels: made, joined, left, invited to; private ones, DMs and groups (§9.2). Changes of `e2ee` channels are signed here. */
@@ -140,8 +138,8 @@ export class Rooms {
 
   /** Hears a channel that one has become a member of elsewhere. */
   async follow(channelId: string): Promise<void> {
-    const followed = await this.node.command<Followed>('subscribe', { channel: channelId });
-    this.channels.add(channelId, followed.channel, followed.head, followed.encryption === 'e2ee');
+    const { channel, head, encryption } = await this.node.command<Followed>('subscribe', { channel: channelId });
+    this.channels.add(channelId, channel, head, encryption !== 'node');
   }
 
   /** One is not in it any more. */
@@ -168,6 +166,6 @@ export class Rooms {
     const info = await this.node.rest<{ channel_id: string; encryption: EncryptionMode }>(
       `/channels/${encodeURIComponent(reference)}`,
     );
-    return { channelId: info.channel_id, encrypted: info.encryption === 'e2ee' };
+    return { channelId: info.channel_id, encrypted: info.encryption !== 'node' };
   }
 }

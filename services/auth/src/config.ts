@@ -35,7 +35,7 @@ const schema = z
       .meta({ example: 'https://chat.example.com' }),
     features: z
       .string()
-      .default('')
+      .default('e2ee,private-channels,direct-messages,key-backup')
       .transform((text) => text.split(',').flatMap((word) => word.trim() || []))
       .refine((words) => words.every((word) => FEATURE.test(word)), { error: 'not a list of words (a,b)' })
       .describe('What this node really serves beyond the core, separated by commas'),

@@ -52,7 +52,12 @@ describe.each(BOTH_BUSES)('start, stop and the node’s own word over the %s bus
     await world.start({ env });
     const answers = await Promise.all(Array.from({ length: 6 }, () => world.bus.request(AUTH.node, {})));
     const { document, info, policy } = answers[0] as (typeof answers)[0];
-    expect(info).toEqual({ id: world.nodeId, name: 'Example Community Node', version: '1.0.0', features: [] });
+    expect(info).toEqual({
+      id: world.nodeId,
+      name: 'Example Community Node',
+      version: '1.0.0',
+      features: ['e2ee', 'private-channels', 'direct-messages', 'key-backup'],
+    });
     expect(policy).toMatchObject({ registration: 'open', proof_of_work: { bits: 0 } });
     expect(document).toMatchObject({
       ...info,

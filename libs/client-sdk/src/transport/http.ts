@@ -17,7 +17,23 @@ export class HttpApi {
     this.base = restUrl(endpoint);
   }
 
-  async call<T>(path: string, { method = 'GET', body, token, timeoutMs = 15_000 }: HttpRequest = {}): Promise<T> {
+  /** A node that is asked too much says when to come again (§14.3): short waits are waited here, since nothing was done yet. */
+  async call<T>(path: string, request: HttpRequest = {}): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.callOnce<T>(path, request);
+      } catch (error) {
+        const wait = error instanceof DcpError && error.code === 'RATE_LIMITED' ? shortWait(error) : undefined;
+        if (wait === undefined || attempt === MAX_ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  private async callOnce<T>(
+    path: string,
+    { method = 'GET', body, token, timeoutMs = 15_000 }: HttpRequest,
+  ): Promise<T> {
     const response = await this.fetch(path, {
       method,
       headers: {
@@ -39,6 +55,16 @@ export class HttpApi {
       throw new DcpError('NODE_UNREACHABLE', { url: this.base }, `Cannot reach the home node at ${this.base}`, cause);
     }
   }
+}
+
+const MAX_ATTEMPTS = 4;
+/** Longer than this is for the user to know. */
+const MAX_WAIT_MS = 5_000;
+
+/** Milliseconds that the node asks for, and a little that not all come at once; undefined: too long to be silent about. */
+function shortWait({ details }: DcpError): number | undefined {
+  const wait = Number(details['retry_after'] ?? Number.NaN) * 1_000;
+  return wait >= 0 && wait <= MAX_WAIT_MS ? wait + 50 + Math.random() * 200 : undefined;
 }
 
 function failure(answer: unknown, status: number): DcpError {

@@ -12,7 +12,8 @@ export const subscribeCommand = command({
     const since = departuresOf(caller.user);
     const known = await requireMembership(caller, channel, tools);
     const head = await enterRoom(caller, known, since, tools);
-    return { channel: viewerName(known.name, caller.session.user_id), channel_id: known.channel_id, head };
+    const { channel_id, name, encryption, visibility } = known;
+    return { channel: viewerName(name, caller.session.user_id), channel_id, head, encryption, visibility };
   },
 });
 

@@ -1,7 +1,14 @@
 import { CHANNEL } from '@dcp/contracts';
 import { sha256, toBase32 } from '@dcp/crypto';
 import type { Bus } from '@dcp/node-kit';
-import { DcpError, dmChannelIdInput, dmName, parseChannelReference, type Visibility } from '@dcp/protocol';
+import {
+  DcpError,
+  dmChannelIdInput,
+  dmName,
+  parseChannelReference,
+  type EncryptionMode,
+  type Visibility,
+} from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
 
 const MAX_NAMES = 50_000;
@@ -11,6 +18,7 @@ export interface KnownChannel {
   /** As the node calls it; what a user sees is `viewerName` of it. */
   name: string;
   visibility: Visibility;
+  encryption: EncryptionMode;
 }
 
 /**
@@ -26,8 +34,8 @@ export class ChannelDirectory {
     private readonly nodeId: () => string | undefined,
   ) {}
 
-  learn({ channel_id, name, visibility }: KnownChannel): void {
-    const channel = { channel_id, name, visibility };
+  learn({ channel_id, name, visibility, encryption }: KnownChannel): void {
+    const channel = { channel_id, name, visibility, encryption };
     if (visibility === 'public') this.byName.set(name, channel);
     this.byName.set(channel_id, channel);
   }
@@ -58,5 +66,5 @@ export class ChannelDirectory {
 /** The DM of two users needs no question: its id is made of theirs (profile §2). It may not be opened yet. */
 export function dmOf(userId: string, other: string): KnownChannel {
   const channel_id = `ch_${toBase32(sha256(dmChannelIdInput(userId, other)))}`;
-  return { channel_id, name: dmName(userId, other), visibility: 'dm' };
+  return { channel_id, name: dmName(userId, other), visibility: 'dm', encryption: 'e2ee' };
 }
