@@ -16,7 +16,10 @@ export class Account {
     onSubmit('search', async ({ query = '' }) => await this.find(query));
     element('export').addEventListener('click', () => void attempt(() => this.showIdentity()));
     element('own-devices').addEventListener('toggle', () => void attempt(() => this.drawDevices()));
-    client.events.on('devicesChanged', ({ userId: whose }) => whose === userId && void attempt(() => this.drawDevices()));
+    client.events.on(
+      'devicesChanged',
+      ({ userId: whose }) => whose === userId && void attempt(() => this.drawDevices()),
+    );
   }
 
   private async drawDevices(): Promise<void> {
@@ -44,7 +47,9 @@ export class Account {
 
   private async find(query: string): Promise<void> {
     const found = await this.client.search(query, { limit: 20 });
-    const lines = found.map(({ author, content }) => made('li', `${shortName(author)}: ${String(content['text'] ?? '')}`));
+    const lines = found.map(({ author, content }) =>
+      made('li', `${shortName(author)}: ${String(content['text'] ?? '')}`),
+    );
     element('found').replaceChildren(...(lines.length === 0 ? [made('li', 'Nothing found.')] : lines));
   }
 

@@ -14,6 +14,7 @@ function brotliDecoder() {
 }
 
 await mkdir(target, { recursive: true });
-for (const [name, entry] of Object.entries(ENTRIES)) await writeFile(join(target, `${name}.js`), (await bundle(entry)).text);
+for (const [name, entry] of Object.entries(ENTRIES))
+  await writeFile(join(target, `${name}.js`), (await bundle(entry)).text);
 for (const file of ['index.html', 'style.css']) await copyFile(join(folder, file), join(target, file));
 await copyFile(brotliDecoder(), join(target, 'brotli_dec_wasm_bg.wasm'));

@@ -27,7 +27,13 @@ const SETTINGS = {
 
 /** One script. Answers its text and what went into it. */
 export async function bundle(entry, more = {}) {
-  const { outputFiles, metafile } = await build({ ...SETTINGS, entryPoints: [entry], write: false, outfile: 'out.js', ...more });
+  const { outputFiles, metafile } = await build({
+    ...SETTINGS,
+    entryPoints: [entry],
+    write: false,
+    outfile: 'out.js',
+    ...more,
+  });
   return { text: outputFiles[0].text, metafile };
 }
 

@@ -59,10 +59,10 @@ export class ChannelList {
     return entry;
   }
 
-  private drawInvitations(invitations: readonly { channel_id: string; name: string; invited_by: string }[]): void {
-    const lines = invitations.map(({ channel_id: channelId, name, invited_by: by }) => {
+  private drawInvitations(invitations: readonly { channel_id: string; channel: string; invited_by: string }[]): void {
+    const lines = invitations.map(({ channel_id: channelId, channel, invited_by: by }) => {
       const accept = button('Join', async () => this.opened(await this.client.rooms.join(channelId)));
-      return made('li', [made('span', `${name}, invited by ${shortName(by)} `), accept]);
+      return made('li', [made('span', `${channel}, invited by ${shortName(by)} `), accept]);
     });
     element('invitations').replaceChildren(...lines);
   }

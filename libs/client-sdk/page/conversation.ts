@@ -17,6 +17,7 @@ export class Conversation {
   constructor(
     private readonly client: WorkerClient,
     private readonly userId: string,
+    private readonly onWritten: () => void,
   ) {
     const { events } = client;
     events.on('message', ({ channelId, message, undecryptable }) => {
@@ -57,7 +58,9 @@ export class Conversation {
   }
 
   private async send(text: string): Promise<void> {
-    if (this.channelId !== undefined) this.showWaiting(await this.client.send(this.channelId, { text }));
+    if (this.channelId === undefined) return;
+    this.showWaiting(await this.client.send(this.channelId, { text }));
+    this.onWritten();
   }
 
   private showWaiting(message: OutgoingMessage): void {

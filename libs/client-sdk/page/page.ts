@@ -13,17 +13,12 @@ client.events.on('state', showState);
 client.events.on('ended', ({ error }) => problem(error));
 client.events.on('fault', ({ error }) => problem(error));
 for (const event of ['sent', 'failed', 'state'] as const) client.events.on(event, () => void showOutbox());
-document.getElementById('composer')?.addEventListener('submit', () => void showOutbox());
 
 onSubmit('create', async ({ endpoint = '', username = '', passphrase = '', invite = '' }) =>
-  enter(
-    await client.createAccount({ endpoint, username, passphrase, ...(invite.trim() === '' ? {} : { invite }) }),
-  ),
+  enter(await client.createAccount({ endpoint, username, passphrase, ...(invite.trim() === '' ? {} : { invite }) })),
 );
 onSubmit('sign-in', async ({ identity = '', passphrase = '', deviceName = '' }) =>
-  enter(
-    await client.openAccount({ passphrase, deviceName, ...(identity.trim() === '' ? {} : { identity }) }),
-  ),
+  enter(await client.openAccount({ passphrase, deviceName, ...(identity.trim() === '' ? {} : { identity }) })),
 );
 
 void attempt(async () => {
@@ -38,7 +33,7 @@ async function enter(state: ProfileState): Promise<void> {
   element('entry').hidden = true;
   element('app').hidden = false;
   element('who').textContent = state.userId;
-  const conversation = new Conversation(client, state.userId);
+  const conversation = new Conversation(client, state.userId, () => void showOutbox());
   const channels = new ChannelList(client, conversation);
   element('app').dataset['device'] = new Account(client, state.userId, state.device).device;
   // It resolves when the node is there, which may be never.

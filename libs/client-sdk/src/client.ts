@@ -310,7 +310,7 @@ export class DcpClient {
       return signPlain(this.options.device, written, this.clientName);
     }
     const { author, timestamp, id } = rest;
-    await this.encryption.archive.keepSent(channelId, id, { content, author, timestamp });
+    await this.encryption.archive.keepSent(channelId, id, { content, author, timestamp, type: rest.type });
     try {
       return await this.encryption.encryptor.encrypt({ ...rest, channelId, content });
     } catch (error) {
@@ -359,12 +359,21 @@ export class DcpClient {
     const page = await this.call<{ messages: DeliveredMessage[]; has_more: boolean; next_cursor: string | null }>(
       `/channels/${encodeURIComponent(channel)}/messages?${query}`,
     );
-    return { ...page, messages: await this.encryption.reader.readPage(page.messages) };
+    return { ...page, messages: await this.opened(page.messages) };
   }
 
   /** Searches what this device has read and written, encrypted channels included; newest months first. */
   search(query: string, options: { channelId?: string; limit?: number } = {}): Promise<Found[]> {
     return this.encryption.archive.search(query, options);
+  }
+
+  /** What comes from a channel that is not proven to be readable is read as encrypted. */
+  private async opened(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
+    const channelId = messages[0]?.channel_id;
+    if (channelId === undefined) return [];
+    const known = this.channels.isEncrypted(channelId);
+    const readable = !known && (await this.encryption.modes.isReadable(channelId));
+    return readable ? [...messages] : await this.encryption.reader.readPage(messages);
   }
 
   private async readForward(channel: string, after: number) {

@@ -145,8 +145,8 @@ export class Actor implements Listener {
   /** Encrypts and posts; answers the message's id. */
   async say(channelId: string, text: string): Promise<string> {
     const written = writeMessage(this.keys, channelId, { text });
-    const { content, author, timestamp, id } = written;
-    await this.engine.archive.keepSent(channelId, id, { content, author, timestamp });
+    const { content, author, timestamp, id, type } = written;
+    await this.engine.archive.keepSent(channelId, id, { content, author, timestamp, type });
     for (let attempt = 1; ; attempt++) {
       const message = await this.engine.encryptor.encrypt({ ...written, channelId });
       try {

@@ -1,3 +1,4 @@
+import { parseKey } from '@dcp/crypto';
 import { channelIdOf, dmChannelId } from '../src/e2ee/channel-chain.js';
 import { chainFromGenesis, dmState, extendChain, type ChannelState } from '../src/e2ee/channel-chain.js';
 import type { NodePort } from '../src/e2ee/node-port.js';
@@ -225,14 +226,14 @@ export class ScriptedNode {
     return { channel: `@${b}`, channel_id: channelId, seq: 0, head: 0 };
   }
 
-  private changeState(channelId: string, entry: StateEntry) {
+  changeState(channelId: string, entry: StateEntry) {
     const channel = this.channel(channelId);
     if (entry.prev_state !== channel.state.head)
       throw new DcpError('CONFLICT', { reason: 'stale_state', state_head: channel.state.head });
     const seq = channel.log.length + 1;
     const keyOf = () => {
       const added = this.accounts.get(entry.author)?.log.find(({ device }) => device === entry.device);
-      return added?.signing_key === undefined ? undefined : Buffer.from(added.signing_key.slice(8), 'base64');
+      return added?.signing_key === undefined ? undefined : parseKey(added.signing_key).bytes;
     };
     channel.state = extendChain(channel.state, entry, seq, keyOf);
     this.append(channel, entry);

@@ -54,6 +54,8 @@ export const MAX_LINK_DAYS = 90;
  */
 export function stateEffect(entry: StateEntry, facts: StateFacts): StateEffect {
   const { content, author } = entry;
+  // Its two members are its identity: nobody comes and nobody goes.
+  if (facts.visibility === 'dm') throw denied('dm');
   if (content.actor !== author) throw invalid('actor', 'content.actor');
   if (content.action === 'channel_created') return created(entry, facts);
   if (!facts.created) throw invalid('chain_not_begun', 'content.action');

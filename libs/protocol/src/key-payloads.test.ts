@@ -41,7 +41,7 @@ describe('what devices tell each other (profile §5)', () => {
     }
   });
 
-  it('[DCP-6.3-04] a sender key’s id is one that a device draws, its channel an id, not a name', () => {
+  it('a sender key’s id is one that a device draws, its channel an id, not a name', () => {
     const ids = [
       '',
       'sk_',
@@ -61,7 +61,7 @@ describe('what devices tell each other (profile §5)', () => {
     }
   });
 
-  it('[DCP-12.2-04] places in a chain and epochs are whole numbers within bounds', () => {
+  it('places in a chain and epochs are whole numbers within bounds', () => {
     for (const payload of [PAYLOADS.key, PAYLOADS.share, PAYLOADS.ask])
       for (const n of [-1, 0.5, 1_000_001, 1e300, '0', null, [0], true]) expect(changed(payload, 'n', n)).toBe('n');
     for (const epoch of [-1, 0.5, '0', null, 2 ** 53]) expect(changed(PAYLOADS.key, 'epoch', epoch)).toBe('epoch');

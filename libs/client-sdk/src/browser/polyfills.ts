@@ -21,7 +21,7 @@ function toSorted(this: unknown[], compare?: (a: unknown, b: unknown) => number)
 }
 
 function toReversed(this: unknown[]): unknown[] {
-  return Array.from(this).reverse();
+  return Array.from(this, (_, i) => this[this.length - 1 - i]);
 }
 
 function isWellFormed(this: string): boolean {

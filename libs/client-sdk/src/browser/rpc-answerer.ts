@@ -32,6 +32,6 @@ export class RpcAnswerer {
   }
 
   private post(frame: ReplyFrame): void {
-    this.wire.postMessage(frame);
+    this.wire.postMessage(frame, []);
   }
 }

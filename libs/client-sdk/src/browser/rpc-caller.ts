@@ -28,7 +28,7 @@ export class RpcCaller {
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
       // Throws for what cannot be cloned, and then nothing waits.
-      this.wire.postMessage({ id, method, args: [...args] } satisfies CallFrame);
+      this.wire.postMessage({ id, method, args: [...args] } satisfies CallFrame, []);
       this.pending.set(id, { resolve: (result) => resolve(result as T), reject });
     });
   }

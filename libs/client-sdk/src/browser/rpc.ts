@@ -5,7 +5,7 @@ export const MAX_PENDING = 1_000;
 
 /** The end of a MessageChannel, a Worker, or the worker's own global: what both sides of the wire have in common. */
 export interface Wire {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer: Transferable[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
 }
 

@@ -35,11 +35,16 @@ export class WorkerClient implements AccountMethods, ClientMethods {
   readonly rooms: RemoteRooms;
   readonly people: RemotePeople;
   private readonly caller: RpcCaller;
+  private readonly online = () => void this.network(true).catch(() => undefined);
+  private readonly offline = () => void this.network(false).catch(() => undefined);
 
   constructor(private readonly worker: ClientWorker) {
     this.caller = new RpcCaller(worker, (event, payload) => this.hear(event, payload));
     this.rooms = remote<RemoteRooms>('rooms.', ROOM_METHODS, (method, args) => this.caller.call(method, args));
     this.people = remote<RemotePeople>('people.', PEOPLE_METHODS, (method, args) => this.caller.call(method, args));
+    // A socket does not notice that its network has gone. The page hears it in every browser, its workers do not.
+    globalThis.addEventListener?.('online', this.online);
+    globalThis.addEventListener?.('offline', this.offline);
     worker.addEventListener('error', () => this.end('worker_failed'));
   }
 
@@ -69,6 +74,10 @@ export class WorkerClient implements AccountMethods, ClientMethods {
 
   disconnect(): Promise<void> {
     return this.caller.call('disconnect', []);
+  }
+
+  network(online: boolean): Promise<void> {
+    return this.caller.call('network', [online]);
   }
 
   status(): Promise<ClientStatus> {
@@ -135,7 +144,10 @@ export class WorkerClient implements AccountMethods, ClientMethods {
     this.events.emit(name, eventOf(payload) as ClientEvents[typeof name]);
   }
 
+  /** Nothing of this handle stays behind. */
   private end(reason: 'worker_failed' | 'closed'): void {
+    globalThis.removeEventListener?.('online', this.online);
+    globalThis.removeEventListener?.('offline', this.offline);
     this.caller.end(new DcpError('INTERNAL_ERROR', { reason }, 'The client’s worker has ended'));
   }
 }

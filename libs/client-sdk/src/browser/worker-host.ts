@@ -2,6 +2,7 @@ import { ready } from '@dcp/crypto';
 import { DcpError, type ClientInfo } from '@dcp/protocol';
 import { DcpClient, type MyChannel } from '../client.js';
 import type { Found } from '../e2ee/archive.js';
+import { Serial } from '../e2ee/serial.js';
 import { Accounts } from './accounts.js';
 import { BrowserProfile } from './browser-profile.js';
 import { EVENT_NAMES, eventForm } from './event-form.js';
@@ -26,6 +27,9 @@ export class WorkerHost {
   private readonly answerer: RpcAnswerer;
   private profile: BrowserProfile | undefined;
   private current: DcpClient | undefined;
+  /** The page wants to be connected, whatever the network does. */
+  private wanted = false;
+  private readonly changes = new Serial();
 
   constructor(wire: Wire) {
     this.answerer = new RpcAnswerer(wire, { ...this.accountMethods(), ...this.clientMethods(), ...this.listed() });
@@ -50,8 +54,15 @@ export class WorkerHost {
 
   private clientMethods(): ClientMethods & Methods {
     return {
-      connect: () => this.client().connect(),
-      disconnect: () => this.client().disconnect(),
+      connect: () => {
+        this.wanted = true;
+        return this.client().connect();
+      },
+      disconnect: () => {
+        this.wanted = false;
+        return this.client().disconnect();
+      },
+      network: (online) => this.network(online),
       status: async () => ({ state: this.client().state, waiting: this.client().outbox.waiting() }),
       send: (channelId, draft) => this.client().send(channelId, draft),
       sendAndWait: (channelId, draft) => this.client().sendAndWait(channelId, draft),
@@ -107,13 +118,26 @@ export class WorkerHost {
     for (const name of EVENT_NAMES) events.on(name, (payload) => this.answerer.tell(name, eventForm(payload)));
   }
 
+  /** One change after the other: leaving takes its time when the node does not answer. */
+  private network(online: boolean): Promise<void> {
+    return this.changes.run(async () => {
+      const client = this.current;
+      if (client === undefined || !this.wanted || client.state === 'ended') return;
+      // Stopped first, so that an attempt that waits for its turn does not come as a second socket.
+      if (!online || client.state !== 'online') await client.disconnect();
+      // Not waited for: it is there when the node is. A refusal comes as `ended`.
+      if (online) void client.connect().catch(() => undefined);
+    });
+  }
+
   private async myChannels(): Promise<MyChannel[]> {
     try {
       const channels = await this.client().myChannels();
       await this.opened().saveChannels(channels);
       return channels;
     } catch (error) {
-      const last = isAway(error) ? await this.opened().channels() : undefined;
+      // Away, or a session that has ended: what this device has read stays readable.
+      const last = await this.opened().channels();
       if (last === undefined) throw error;
       return last;
     }
@@ -150,10 +174,6 @@ export class WorkerHost {
     if (this.current === undefined) throw new DcpError('CONFLICT', { reason: 'no_account' });
     return this.current;
   }
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof DcpError && error.code === 'NODE_UNREACHABLE';
 }
 
 /** A method of an object that may not be there yet. */

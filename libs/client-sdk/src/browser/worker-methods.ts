@@ -55,6 +55,8 @@ export interface AccountMethods {
 export interface ClientMethods {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /** The browser has lost its network, or has it again: nothing is tried in between, and at once afterwards. */
+  network(online: boolean): Promise<void>;
   status(): Promise<ClientStatus>;
   send(channelId: string, draft: Draft): Promise<OutgoingMessage>;
   sendAndWait(channelId: string, draft: Draft): Promise<PostAck>;
@@ -63,7 +65,7 @@ export interface ClientMethods {
   /** The newest of what this device keeps of a channel, oldest first: needs no node. */
   archived(channelId: string, limit?: number): Promise<Found[]>;
   search(query: string, options?: { channelId?: string; limit?: number }): Promise<Found[]>;
-  /** The channels one is in; without a way to the node, as they were last. */
+  /** The channels one is in; when the node does not say, as they were last. */
   myChannels(): Promise<MyChannel[]>;
   listChannels(): Promise<ChannelSummary[]>;
   create(
@@ -72,15 +74,6 @@ export interface ClientMethods {
   ): Promise<{ channel: string; channelId: string }>;
   typing(channel: string, typing: boolean): Promise<void>;
 }
-
-export const ACCOUNT_METHODS = [
-  'open',
-  'createAccount',
-  'openAccount',
-  'exportIdentity',
-  'revokeDevice',
-  'close',
-] as const;
 
 export const ROOM_METHODS = [
   'createPublic',

@@ -11,6 +11,7 @@ export interface Archived {
   content: Record<string, unknown>;
   author: string;
   timestamp: string;
+  type: string;
 }
 
 export interface Found extends Archived {

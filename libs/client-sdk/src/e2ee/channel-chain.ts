@@ -24,6 +24,14 @@ export interface ChainMember {
   identityKey: string | null;
 }
 
+/** Somebody who was a member for every `seq` below `until`. */
+export interface FormerMember extends ChainMember {
+  until: number;
+}
+
+/** Former members whose last words may still be under way. */
+const MAX_FORMER = 1_000;
+
 /**
  * An `e2ee` channel as its state chain proves it: whoever is in it was let in by somebody who could, and every entry is signed and names
  * the one before. Plain data: it is stored as it is.
@@ -34,6 +42,8 @@ export interface ChannelState {
   creator: string;
   created: boolean;
   members: Record<string, ChainMember>;
+  /** Who has left: the state may be known further than the messages were read. */
+  former?: Record<string, FormerMember>;
   /** Identity key by invited user. */
   invited: Record<string, string>;
   banned: Record<string, true>;
@@ -74,7 +84,7 @@ export function dmChannelId(a: string, b: string): string {
 /** Before the first entry: what the genesis says, which hashes to the channel's id and is signed by its creator. */
 export function chainFromGenesis(channelId: string, genesis: Genesis, signature: string): ChannelState {
   if (channelIdOf(genesis) !== channelId) throw new ChainError('genesis_of_another_channel', channelId);
-  if (!verifySigned(parseKey(genesis.creator_key).bytes, signingInput('GENESIS', genesis), signature))
+  if (!isSignedBy(genesis.creator_key, signingInput('GENESIS', genesis), signature))
     throw new ChainError('genesis_signature', channelId);
   const founders = Object.fromEntries(
     (genesis.members ?? []).map(({ user_id, identity_key }) => [user_id, normalKey(identity_key)]),
@@ -167,12 +177,20 @@ function standing(state: ChannelState, user: string): UserStanding {
 /** Who comes by a link proves that he holds it. */
 function checkLink(state: ChannelState, entry: StateEntry): void {
   if (entry.content.action !== 'user_joined') return;
-  const link = entry.content.details['link'] as { key?: unknown; proof?: unknown } | undefined;
+  const link = entry.content.details['link'] as { key?: unknown; proof?: unknown } | null | undefined;
   if (link === undefined) return;
   const grant = signingInput('GRANT', linkGrant(state.channelId, entry.author));
-  const good = typeof link.key === 'string' && typeof link.proof === 'string';
-  if (!good || !verifySigned(parseKey(String(link.key)).bytes, grant, String(link.proof)))
-    throw new ChainError('link_proof', state.channelId);
+  if (!isSignedBy(link?.key, grant, link?.proof)) throw new ChainError('link_proof', state.channelId);
+}
+
+function isSignedBy(key: unknown, input: Uint8Array, signature: unknown): boolean {
+  if (typeof key !== 'string' || typeof signature !== 'string') return false;
+  try {
+    return verifySigned(parseKey(key).bytes, input, signature);
+  } catch {
+    // No key at all.
+    return false;
+  }
 }
 
 /** The identity key whose log must hold the author's device: the one he joins with, or is in with. */
@@ -194,11 +212,10 @@ function applied(state: ChannelState, effect: StateEffect, entry: StateEntry): C
       };
     case 'left':
     case 'removed':
-      return { ...state, members: without(state.members, effect.user) };
+      return withoutMember(state, effect.user);
     case 'banned':
       return {
-        ...state,
-        members: without(state.members, effect.user),
+        ...withoutMember(state, effect.user),
         invited: without(state.invited, effect.user),
         banned: { ...state.banned, [effect.user]: true },
       };
@@ -229,6 +246,20 @@ function foundingMembers(state: ChannelState, { author, content }: StateEntry): 
     ([user, identityKey]) => [user, { role: 'member', identityKey }] as const,
   );
   return { ...Object.fromEntries(others), [author]: { role: 'owner', identityKey: creatorKey } };
+}
+
+/** The author of the message at `seq`, if he was a member then. */
+export function authorAt(state: ChannelState, userId: string, seq: number): ChainMember | undefined {
+  const former = state.former?.[userId];
+  return state.members[userId] ?? (former !== undefined && seq < former.until ? former : undefined);
+}
+
+function withoutMember(state: ChannelState, userId: string): ChannelState {
+  const member = state.members[userId];
+  const members = without(state.members, userId);
+  if (member === undefined) return { ...state, members };
+  const others = Object.entries(without(state.former ?? {}, userId)).slice(1 - MAX_FORMER);
+  return { ...state, members, former: { ...Object.fromEntries(others), [userId]: { ...member, until: state.seq } } };
 }
 
 function without<T>(record: Record<string, T>, key: string): Record<string, T> {

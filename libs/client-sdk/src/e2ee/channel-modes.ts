@@ -1,4 +1,4 @@
-import { DcpError, parseWith, signedGenesisSchema, type Genesis } from '@dcp/protocol';
+import { DcpError, signedGenesisSchema, type Genesis } from '@dcp/protocol';
 import type { Storage } from '../storage/storage.js';
 import { channelIdOf } from './channel-chain.js';
 import type { NodePort } from './node-port.js';
@@ -27,12 +27,24 @@ export class ChannelModes {
     this.proven.add(channelId);
   }
 
+  /** Whether the genesis says `node`. Rejects when it cannot be asked for. */
+  async isReadable(channelId: string): Promise<boolean> {
+    try {
+      await this.requireReadable(channelId);
+      return true;
+    } catch (error) {
+      if (error instanceof DcpError && error.details['reason'] === 'mode_not_proven') return false;
+      throw error;
+    }
+  }
+
   private async prove(channelId: string): Promise<void> {
     const page = await this.node.command<{ genesis: Genesis | null; genesis_signature: string | null }>('get_state', {
       channel: channelId,
     });
-    const { genesis } = parseWith(signedGenesisSchema, { genesis: page.genesis, signature: page.genesis_signature });
-    if (channelIdOf(genesis) === channelId && genesis.encryption === 'node') return;
+    const signed = signedGenesisSchema.safeParse({ genesis: page.genesis, signature: page.genesis_signature });
+    const { genesis } = signed.success ? signed.data : { genesis: undefined };
+    if (genesis !== undefined && channelIdOf(genesis) === channelId && genesis.encryption === 'node') return;
     throw new DcpError(
       'CONFLICT',
       { reason: 'mode_not_proven', channel_id: channelId },

@@ -141,10 +141,10 @@ export class ChannelStates {
     const logs = await this.directory.logs([...new Set(parsed.map(({ entry }) => entry.author))]);
     let current = state;
     for (const { entry, seq } of parsed) {
-      const log = await this.logOf(entry, logs);
-      const gone = log === undefined && (await this.directory.conflict(entry.author)) === undefined;
+      // What one has seen of a log holds when the node no longer shows it: a revocation above all.
+      const log = (await this.logOf(entry, logs)) ?? (await this.directory.known(entry.author));
       current = extendChain(current, entry, seq, (one, identityKey) =>
-        gone ? certifiedKey(one, identityKey) : keyFrom(log, one, identityKey),
+        log === undefined ? certifiedKey(one, identityKey) : keyFrom(log, one, identityKey),
       );
     }
     if (parsed.length > 0) await this.keep(current);

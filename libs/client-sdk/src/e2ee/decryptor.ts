@@ -1,7 +1,7 @@
-import { CryptoError, verifySigned } from '@dcp/crypto';
+import { CryptoError, ReceivedSenderKey, verifySigned, wipe } from '@dcp/crypto';
 import { messageSigningInput, type DeliveredMessage } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
-import type { ChannelState } from './channel-chain.js';
+import { authorAt, type ChainMember, type ChannelState } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
 import { DecryptError } from './decrypt-fault.js';
 import { membersByTag, readHeads, shortHead, userTag, type ClaimedHead } from './device-heads.js';
@@ -38,30 +38,55 @@ export interface SealedMessage {
 export class Decryptor {
   constructor(private readonly parts: DecryptorParts) {}
 
-  /** Throws DecryptError. `live`: it came in its order, so its author must be a member now. */
+  /** Throws DecryptError. `live`: it came in its order, so its author must have been a member at that place. */
   async open(message: DeliveredMessage, live: boolean): Promise<Decrypted> {
     const sealed = sealedOf(message);
     const { frame } = sealed;
     const state = live ? await this.parts.states.get(frame.channel_id) : undefined;
-    if (state !== undefined && state.members[frame.author] === undefined) throw new DecryptError('not_a_member');
-    const device = await this.deviceOf(frame, state);
+    const author = state && authorAt(state, frame.author, message.node.seq);
+    if (state !== undefined && author === undefined) throw new DecryptError('not_a_member');
+    const device = await this.deviceOf(frame, author);
     if (!verifySigned(signingKeyOf(device), messageSigningInput(message), sealed.signature))
       throw new DecryptError('bad_signature');
     const owner = { channelId: frame.channel_id, userId: frame.author, device: frame.device };
     const key = await this.parts.keys.require(frame.key_id, owner);
-    const { content, heads } = this.use(key, sealed);
-    if (state !== undefined) {
-      if (frame.epoch > state.epoch) await this.parts.states.noteEpoch(frame.channel_id, frame.epoch);
-      await this.checkHeads(state, frame.author, readHeads(heads));
+    const before = key.chain.serialize();
+    try {
+      const { content, heads } = this.use(key, sealed);
+      if (state !== undefined) await this.checkClaims(state, frame, readHeads(heads));
+      return { content, keyId: frame.key_id, key };
+    } catch (error) {
+      // What could not be checked now is read again later, with the same key.
+      if (!(error instanceof DecryptError)) key.chain = ReceivedSenderKey.deserialize(before);
+      throw error;
+    } finally {
+      wipe(before);
     }
-    return { content, keyId: frame.key_id, key };
   }
 
-  private async deviceOf(frame: SealedFrame, state: ChannelState | undefined): Promise<CertifiedDevice> {
+  /** That an entry is of the device that it names, whatever it says. Throws DecryptError. */
+  async checkAuthor(message: DeliveredMessage): Promise<void> {
+    const { author, device, timestamp, signature } = message;
+    if (device === undefined) throw new DecryptError('malformed');
+    const certified = await this.deviceOf({ author, device, timestamp }, undefined);
+    if (!verifySigned(signingKeyOf(certified), messageSigningInput(message), signature))
+      throw new DecryptError('bad_signature');
+  }
+
+  /** What the author knows of the channel and of devices, against what we are shown. */
+  private async checkClaims(state: ChannelState, frame: SealedFrame, heads: readonly ClaimedHead[]): Promise<void> {
+    if (frame.epoch > state.epoch) await this.parts.states.noteEpoch(frame.channel_id, frame.epoch);
+    await this.checkHeads(state, frame.author, heads);
+  }
+
+  private async deviceOf(
+    frame: Pick<SealedFrame, 'author' | 'device' | 'timestamp'>,
+    author: ChainMember | undefined,
+  ): Promise<CertifiedDevice> {
     const { directory } = this.parts;
     let log = (await directory.known(frame.author)) ?? (await directory.log(frame.author));
     if (log?.devices[frame.device] === undefined) log = await directory.reread(frame.author);
-    const pinned = state?.members[frame.author]?.identityKey;
+    const pinned = author?.identityKey;
     if (log !== undefined && pinned !== undefined && pinned !== null && pinned !== log.identityKey)
       throw new DecryptError('unknown_device');
     const device = log === undefined ? undefined : deviceAt(log, frame.device, frame.timestamp);

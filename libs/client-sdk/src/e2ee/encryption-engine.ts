@@ -72,7 +72,7 @@ export class EncryptionEngine {
     const { directory } = this;
     this.modes = new ChannelModes(storage, node);
     this.states = new ChannelStates(device.userId, storage, node, directory, events);
-    this.prekeys = new OwnPrekeys(device, storage, node, now);
+    this.prekeys = new OwnPrekeys(device, storage, node, now, () => this.dropUsedKeys());
     this.sessions = new PairSessions(device, storage, node, directory, this.prekeys, events, now);
     this.received = new ReceivedKeys(storage, now);
     this.own = new OwnSenderKeys(storage, archive, now);
@@ -92,7 +92,7 @@ export class EncryptionEngine {
       events,
       send: (outgoing) => sessions.send(outgoing),
       handOver: (channelId) => this.encryptor.prepare(channelId),
-      onKey: (owner, start) => this.keyCame(owner, start),
+      onKey: (owner, start, shared) => this.keyCame(owner, start, shared),
       onRefusal: (keyId) => this.refused(keyId),
       isWanted: (keyId, owner) => requests.wants(keyId, owner),
     });
@@ -145,9 +145,15 @@ export class EncryptionEngine {
 
   /** This storage is an old copy (a restored backup): what it holds may have been used since, so nothing of it is used again. */
   async restored(): Promise<void> {
+    await this.dropUsedKeys();
+    await this.prekeys.voidStock();
+  }
+
+  private async dropUsedKeys(): Promise<void> {
     await this.sessions.clear();
     await this.own.clear();
-    await this.prekeys.voidStock();
+    // What this device wrote since the copy was made, only the backup can open.
+    await this.storage.delete(RESTORED);
   }
 
   /**
@@ -200,6 +206,7 @@ export class EncryptionEngine {
     this.tickRunning = true;
     try {
       if (!this.takenUp) await this.takeUp();
+      this.reader.goOn();
       await this.requests.tick();
       await this.backup.flush();
       await this.upkeep();
@@ -225,8 +232,9 @@ export class EncryptionEngine {
       await this.backup.add(this.months, { channelId: key.channelId, userId, device: id }, start);
   }
 
-  private async keyCame(owner: KeyOwner, start: SenderKeyStart): Promise<void> {
-    await this.backup.add(this.months, owner, start);
+  private async keyCame(owner: KeyOwner, start: SenderKeyStart, shared: boolean): Promise<void> {
+    // The backup keeps what is there: a false share must not take the owner's place in it.
+    if (!shared) await this.backup.add(this.months, owner, start);
     // Not waited for: the queue goes on while messages are read.
     void this.reader.keyArrived(start.keyId).catch(() => undefined);
   }

@@ -109,7 +109,9 @@ export class Encryptor {
   /** The key for the next message, in the hands of everybody who may read it. */
   private async readyKey(channelId: string): Promise<{ key: OwnKey; state: ChannelState; recipients: Recipients }> {
     const { states, keys, directory, onNewKey } = this.parts;
-    const state = await states.forSending(channelId);
+    let state = await states.forSending(channelId);
+    // Who joins hears only what comes after his own entry.
+    if (state.members[this.own.userId] === undefined) state = await states.refresh(channelId);
     if (state.members[this.own.userId] === undefined)
       throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
     const recipients = await recipientsOf(state, this.own, directory);

@@ -18,7 +18,8 @@ export interface KeyDeskParts {
   send(outgoing: Outgoing[]): Promise<unknown>;
   /** Hands the channel's key to whoever may have it and has not. */
   handOver(channelId: string): Promise<void>;
-  onKey(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }): Promise<void>;
+  /** `shared`: it came from somebody else than its owner. */
+  onKey(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }, shared: boolean): Promise<void>;
   onRefusal(keyId: string): Promise<void>;
   /** A message of this device waits for this key. */
   isWanted(keyId: string, owner: KeyOwner): boolean;
@@ -49,7 +50,7 @@ export class KeyDesk {
     await this.take(from, payload, { channelId, userId, device }, true);
   }
 
-  /** A key is worth something only from a member; a share from one's own device or a member. */
+  /** A key is worth something only from a member, or from one who was; a share from one's own device or a member. */
   private async take(
     from: DeviceAddress,
     payload: KeyHandOver | KeyShare,
@@ -58,15 +59,16 @@ export class KeyDesk {
   ): Promise<void> {
     // Whoever has left may still hand over what he wrote before.
     const wanted = this.parts.isWanted(payload.key_id, { ...owner, ...from });
-    if (!wanted && !(await this.isMember(from, owner.channelId))) return this.fault(from, 'not_a_member');
+    if (!wanted && !(await this.isMember(from, owner.channelId, !shared))) return this.fault(from, 'not_a_member');
     const start = { keyId: payload.key_id, n: payload.n, chainKey: fromBase64(payload.chain) };
     if (start.chainKey.length !== 32) return this.fault(from, 'malformed');
     if (!(await this.parts.received.put(owner, start, shared))) return this.fault(from, 'foreign_key_id');
-    await this.parts.onKey(owner, start);
+    await this.parts.onKey(owner, start, shared);
   }
 
-  private async isMember({ userId }: DeviceAddress, channelId: string): Promise<boolean> {
-    const has = (state: ChannelState | undefined) => state?.members[userId] !== undefined;
+  private async isMember({ userId }: DeviceAddress, channelId: string, orWas: boolean): Promise<boolean> {
+    const has = (state: ChannelState | undefined) =>
+      state?.members[userId] !== undefined || (orWas && state?.former?.[userId] !== undefined);
     if (has(await this.parts.states.get(channelId).catch(() => undefined))) return true;
     // He may have joined a moment ago: his hand-over can be faster than the entry that lets him in.
     return has(await this.parts.states.refresh(channelId).catch(() => undefined));
@@ -87,11 +89,12 @@ export class KeyDesk {
     await this.parts.send([{ ...from, payload: { t: 'deny', channel_id: channelId, key_id: keyId } }]);
   }
 
-  /** Only the key's owner can refuse it. */
-  private async refused(from: DeviceAddress, { key_id: keyId }: { key_id: string }): Promise<void> {
-    const known = await this.parts.received.find(keyId);
-    if (known !== undefined && (known.userId !== from.userId || known.device !== from.device)) return;
-    await this.parts.onRefusal(keyId);
+  /** Only the key's owner can refuse it, and only when he was asked. */
+  private async refused(
+    from: DeviceAddress,
+    { key_id, channel_id }: { key_id: string; channel_id: string },
+  ): Promise<void> {
+    if (this.parts.isWanted(key_id, { channelId: channel_id, ...from })) await this.parts.onRefusal(key_id);
   }
 
   private fault({ userId, device }: DeviceAddress, reason: string): void {

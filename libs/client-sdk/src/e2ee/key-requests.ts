@@ -3,7 +3,7 @@ import type { KeyOwner } from './received-keys.js';
 
 const FIRST_MS = 2_000;
 const MAX_MS = 300_000;
-/** Keys asked for at the same time; more wait until some have come. */
+/** Keys asked for at the same time; more are asked for after the next reconnect. */
 const MAX_WANTED = 2_000;
 
 interface Wanted extends KeyOwner {
@@ -34,7 +34,12 @@ export class KeyRequests {
   /** Whether this key of this device is being waited for. */
   wants(keyId: string, owner: KeyOwner): boolean {
     const known = this.wanted.get(keyId);
-    return known !== undefined && known.userId === owner.userId && known.device === owner.device;
+    return (
+      known !== undefined &&
+      known.channelId === owner.channelId &&
+      known.userId === owner.userId &&
+      known.device === owner.device
+    );
   }
 
   settle(keyId: string): void {

@@ -1,8 +1,8 @@
-import { asDcpError, type DeliveredMessage } from '@dcp/protocol';
+import { asDcpError, DcpError, type DeliveredMessage } from '@dcp/protocol';
 import type { EntryEvent } from '../channels/channel-cursor.js';
 import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
-import type { Archive } from './archive.js';
+import type { Archive, Archived } from './archive.js';
 import { ChainError } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
 import { DecryptError, type DecryptFault } from './decrypt-fault.js';
@@ -38,10 +38,15 @@ interface Line {
   /** `seq` of what is being read now. */
   reading: number;
   running: Promise<void> | undefined;
+  /** How often in a row something failed that no node has explained. */
+  failures: number;
 }
 
 /** Entries read together: their keys and what they said are written in one go. */
 const BATCH = 100;
+const MAX_REFUSED = 5_000;
+/** A message on which this client itself fails must not stop its channel for good. */
+const MAX_FAILURES = 10;
 
 /**
  * Reads the entries of `e2ee` channels in their order. What a message said and the used-up key are written together before anybody is
@@ -49,15 +54,22 @@ const BATCH = 100;
  */
 export class MessageReader {
   private readonly lines = new Map<string, Line>();
+  /** Keys that their owners will not give: not asked for again before the next start. */
+  private readonly refused = new Set<string>();
 
   constructor(private readonly parts: ReaderParts) {}
 
   accept(event: EntryEvent): void {
     const channelId = event.data.channel_id;
-    const line = this.lines.get(channelId) ?? { channelId, waiting: [], reading: 0, running: undefined };
+    const line = this.lines.get(channelId) ?? { channelId, waiting: [], reading: 0, running: undefined, failures: 0 };
     this.lines.set(channelId, line);
     line.waiting.push(event);
     line.running ??= this.run(line);
+  }
+
+  /** What the node was needed for and was away: it is tried again. */
+  goOn(): void {
+    for (const line of this.lines.values()) line.running ??= this.run(line);
   }
 
   /** The first `seq` that is not done yet; undefined: none waits. */
@@ -87,6 +99,9 @@ export class MessageReader {
 
   /** The owner will not give this key: what waits for it stays unreadable. */
   async keyRefused(keyId: string): Promise<void> {
+    this.refused.add(keyId);
+    const oldest = this.refused.values().next();
+    if (this.refused.size > MAX_REFUSED && oldest.done !== true) this.refused.delete(oldest.value);
     for (const { channel, message } of await this.parts.unread.under(keyId)) {
       await this.parts.unread.remove(message);
       const { channel_id: channelId, node } = message;
@@ -94,10 +109,16 @@ export class MessageReader {
     }
   }
 
-  /** History: from the archive, else with whatever keys are there; missing ones are asked for, and `decrypted` follows. */
+  /**
+   * History of an `e2ee` channel: from the archive, else with whatever keys are there; missing ones are asked for, and `decrypted` follows.
+   * Nothing that is not encrypted is believed, and of state entries only what their author signed.
+   */
   async readPage(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
     const outcomes: Outcome[] = [];
-    for (const message of messages) outcomes.push(await this.readOne(message, false));
+    for (const message of messages) {
+      const isState = message.type === 'system';
+      outcomes.push(isState ? await this.readOldState(message) : await this.readOne(message, false));
+    }
     await this.write(outcomes);
     await this.index(outcomes);
     for (const { message, fault } of outcomes) if (fault === 'no_key') await this.askFor(message);
@@ -106,26 +127,66 @@ export class MessageReader {
     );
   }
 
+  private async readOldState(message: DeliveredMessage): Promise<Outcome> {
+    try {
+      await this.parts.decryptor.checkAuthor(message);
+      return { message, changes: [] };
+    } catch (error) {
+      if (error instanceof DecryptError) return { message, fault: error.fault, changes: [] };
+      throw error;
+    }
+  }
+
   private async run(line: Line): Promise<void> {
     while (line.waiting.length > 0) {
       const batch = line.waiting.splice(0, BATCH);
       line.reading = batch[0]?.data.seq ?? 0;
-      // A storage that fails must not lose what came: the entries are read again after the next reconnect.
-      await this.readBatch(batch).catch((error: unknown) =>
-        this.parts.events.emit('fault', { error: asDcpError(error) }),
-      );
+      const left = await this.readBatch(line, batch);
+      if (left.length === 0) continue;
+      // A node or a storage that fails must not lose what came: it waits for `goOn`, and what came after it too.
+      line.waiting.unshift(...left);
+      line.reading = 0;
+      line.running = undefined;
+      return;
     }
     this.lines.delete(line.channelId);
   }
 
-  private async readBatch(batch: readonly EntryEvent[]): Promise<void> {
-    const outcomes: (Outcome | EntryEvent)[] = [];
-    for (const event of batch)
-      outcomes.push(event.event === 'message' ? await this.readLive(event.data.message) : event);
+  /** Answers what could not be dealt with now. */
+  private async readBatch(line: Line, batch: readonly EntryEvent[]): Promise<readonly EntryEvent[]> {
+    const { outcomes, left } = await this.openBatch(line, batch);
     const read = outcomes.filter((one): one is Outcome => 'message' in one);
-    await this.write(read);
+    try {
+      await this.write(read);
+    } catch (error) {
+      this.fault(error);
+      return batch;
+    }
     await this.index(read);
     for (const outcome of outcomes) this.tell(outcome);
+    return left;
+  }
+
+  /** As far as the node lets us. What it will not tell us ever (we are no member any more) is passed over. */
+  private async openBatch(line: Line, batch: readonly EntryEvent[]) {
+    const outcomes: (Outcome | EntryEvent)[] = [];
+    for (const [at, event] of batch.entries()) {
+      try {
+        outcomes.push(event.event === 'message' ? await this.readLive(event.data.message) : event);
+        line.failures = 0;
+      } catch (thrown) {
+        const { retryable, code } = this.fault(thrown);
+        const known = thrown instanceof DcpError || ++line.failures < MAX_FAILURES;
+        if (known && (retryable || code === 'SESSION_EXPIRED')) return { outcomes, left: batch.slice(at) };
+      }
+    }
+    return { outcomes, left: [] };
+  }
+
+  private fault(thrown: unknown): DcpError {
+    const error = asDcpError(thrown);
+    this.parts.events.emit('fault', { error });
+    return error;
   }
 
   private async readLive(message: DeliveredMessage): Promise<Outcome> {
@@ -151,19 +212,32 @@ export class MessageReader {
   }
 
   private async readOne(message: DeliveredMessage, live: boolean): Promise<Outcome> {
-    if (message.encryption.algorithm === 'none') return { message, changes: [] };
-    const archived = await this.parts.archive.find(message.channel_id, message.id);
-    if (archived !== undefined) return { message: { ...message, content: archived.content }, changes: [] };
     try {
-      const { content, keyId, key } = await this.parts.decryptor.open(message, live);
-      const { author, timestamp } = message;
-      const record = await this.parts.archive.record(message.channel_id, message.id, { content, author, timestamp });
-      return { message: { ...message, content }, changes: record === undefined ? [] : [record], used: [keyId, key] };
+      return (await this.fromArchive(message)) ?? (await this.decrypted(message, live));
     } catch (error) {
-      if (error instanceof DecryptError) return { message, fault: error.fault, changes: [] };
+      if (error instanceof DecryptError) return { message, fault: this.faultOf(message, error.fault), changes: [] };
       if (error instanceof ChainError) return { message, fault: 'not_a_member', changes: [] };
       throw error;
     }
+  }
+
+  /** What was read before, unless the node gives it another author, time or kind now: then the signature has to tell. */
+  private async fromArchive(message: DeliveredMessage): Promise<Outcome | undefined> {
+    const archived = await this.parts.archive.find(message.channel_id, message.id);
+    if (archived === undefined || !isOf(archived, message)) return undefined;
+    return { message: { ...message, content: archived.content }, changes: [] };
+  }
+
+  private async decrypted(message: DeliveredMessage, live: boolean): Promise<Outcome> {
+    const { content, keyId, key } = await this.parts.decryptor.open(message, live);
+    const { author, timestamp, type } = message;
+    const kept = { content, author, timestamp, type };
+    const record = await this.parts.archive.record(message.channel_id, message.id, kept);
+    return { message: { ...message, content }, changes: record === undefined ? [] : [record], used: [keyId, key] };
+  }
+
+  private faultOf({ encryption }: DeliveredMessage, fault: DecryptFault): DecryptFault {
+    return fault === 'no_key' && this.refused.has(encryption.key_id) ? 'not_shared' : fault;
   }
 
   private async readAgain(message: DeliveredMessage): Promise<Outcome | undefined> {
@@ -189,8 +263,8 @@ export class MessageReader {
   /** A search that misses a message is no reason to lose it. */
   private async index(outcomes: readonly Outcome[]): Promise<void> {
     const read = outcomes.filter(({ message, fault }) => fault === undefined && message.type !== 'system');
-    const messages = read.map(({ message: { channel_id: channelId, id, author, timestamp, content } }) => {
-      return { channelId, id, author, timestamp, content };
+    const messages = read.map(({ message: { channel_id: channelId, id, author, timestamp, content, type } }) => {
+      return { channelId, id, author, timestamp, content, type };
     });
     await this.parts.archive.addToIndex(messages).catch(() => undefined);
   }
@@ -227,6 +301,11 @@ export class MessageReader {
       undecryptable: { reason: fault },
     });
   }
+}
+
+/** The archive keeps a message's words under its id: they belong to one author, time and kind. */
+function isOf(archived: Archived, { author, timestamp, type }: DeliveredMessage): boolean {
+  return archived.author === author && archived.timestamp === timestamp && archived.type === type;
 }
 
 interface Outcome {

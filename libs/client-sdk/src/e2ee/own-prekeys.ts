@@ -19,7 +19,7 @@ const FULL_STOCK = 60;
 /** Private halves kept of each kind, those under way included. */
 const MAX_KEPT = 300;
 const WEEK_MS = 7 * 86_400_000;
-/** A signed prekey serves this long after its successor came, for first messages that were under way. */
+/** A signed prekey serves this long after it was made: two weeks beside its successor, for first messages that were under way. */
 const GRACE_MS = 3 * WEEK_MS;
 /** Of one `publish_keys`: KEM keys are large, and a frame is not. */
 const PUBLISHED_AT_ONCE = 24;
@@ -50,6 +50,8 @@ export class OwnPrekeys {
     private readonly storage: Storage,
     private readonly node: NodePort,
     private readonly now: () => number,
+    /** This storage is an old copy: whatever else it holds must not be used again either. */
+    private readonly onOldCopy: () => Promise<void>,
   ) {}
 
   /** Compares with the node's stock and publishes what is missing or due. */
@@ -100,6 +102,11 @@ export class OwnPrekeys {
     return [STORE_KEY, prekeys];
   }
 
+  /** The storage's older state holds again. */
+  discard(): void {
+    this.stored = undefined;
+  }
+
   /** The node knows a later epoch than this storage: the storage is an old copy, so its stock is void. */
   private async stockOrNewEpoch(prekeys: StoredPrekeys): Promise<KeyStock> {
     const stock = await this.publish(prekeys.epoch, []).catch((error: unknown) => {
@@ -108,6 +115,7 @@ export class OwnPrekeys {
       return { epoch: Number(later.epoch), one_time: 0, kem: 0 };
     });
     if (stock.epoch > prekeys.epoch) {
+      await this.onOldCopy();
       await this.renew(prekeys, stock.epoch + 1);
       return await this.publish(prekeys.epoch, []);
     }

@@ -34,7 +34,7 @@ import type { EventHub } from '../events.js';
 import type { Device } from '../session/device.js';
 import type { Storage } from '../storage/storage.js';
 import type { DeviceDirectory } from './device-directory.js';
-import { liveDevices, type CertifiedDevice } from './device-log.js';
+import { deviceAt, liveDevices, type CertifiedDevice } from './device-log.js';
 import type { NodePort } from './node-port.js';
 import type { OwnPrekeys } from './own-prekeys.js';
 import { Serial } from './serial.js';
@@ -147,6 +147,7 @@ export class PairSessions {
   /** What was opened could not be written down: the storage's older state holds again. */
   async discard(address: DeviceAddress): Promise<void> {
     await this.line.run(async () => void this.cache.delete(addressKey(address)));
+    this.prekeys.discard();
   }
 
   private async partiesOf(addresses: readonly DeviceAddress[]): Promise<Map<string, Party>> {
@@ -226,8 +227,9 @@ export class PairSessions {
   private async openItem(item: QueuedKeys): Promise<Opened> {
     const address = { userId: item.from_user, device: item.from_device };
     const message = decodeBody(item.body);
+    const peer = await this.peer(address, item.received_at);
     const changes = new Map<string, unknown>();
-    const opened = (await this.tryKnown(address, message)) ?? (await this.accept(address, message, changes));
+    const opened = (await this.tryKnown(address, message)) ?? (await this.accept(address, peer, message, changes));
     const { session, plaintext } = opened;
     // What it says comes from the peer and is checked like any other input.
     const payload = parsePayload(plaintext);
@@ -257,12 +259,12 @@ export class PairSessions {
 
   private async accept(
     address: DeviceAddress,
+    peer: Party,
     message: Uint8Array,
     changes: Map<string, unknown>,
   ): Promise<{ session: PairSession; plaintext: Uint8Array }> {
     const envelope = readOrRefuse(message);
     if (envelope.kind !== 'initial') throw new QueueError('undecryptable');
-    const peer = await this.peer(address);
     const secrets = await this.prekeys.secrets();
     try {
       const { session, plaintext, used } = PairSession.accept(
@@ -284,10 +286,12 @@ export class PairSessions {
     }
   }
 
-  private async peer({ userId, device }: DeviceAddress): Promise<Party> {
-    const known = (await this.directory.log(userId))?.devices[device];
-    const found = known ?? (await this.directory.reread(userId))?.devices[device];
-    if (found === undefined || found.revoked !== undefined) throw new QueueError('unknown_device');
+  /** The sender as his log certifies him. What he sent before he was revoked is taken; the time is the node's word. */
+  private async peer({ userId, device }: DeviceAddress, receivedAt: string): Promise<Party> {
+    const log = (await this.directory.log(userId)) ?? (await this.directory.known(userId));
+    const certified = log?.devices[device] === undefined ? await this.directory.reread(userId) : log;
+    const found = certified === undefined ? undefined : deviceAt(certified, device, receivedAt);
+    if (found === undefined) throw new QueueError('unknown_device');
     return partyOf(userId, found);
   }
 

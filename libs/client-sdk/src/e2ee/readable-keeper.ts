@@ -14,7 +14,7 @@ export class ReadableKeeper {
 
   add({ channel_id: channelId, id, author, timestamp, content, type }: DeliveredMessage): void {
     if (!this.archive.enabled || type === 'system' || this.waiting.length >= MAX_WAITING) return;
-    this.waiting.push({ channelId, id, author, timestamp, content });
+    this.waiting.push({ channelId, id, author, timestamp, content, type });
     this.timer ??= setTimeout(() => void this.store().catch(() => undefined), PAUSE_MS);
   }
 

@@ -1,4 +1,4 @@
-import { fromBase64, ReceivedSenderKey, toBase64, type SenderKeyStart } from '@dcp/crypto';
+import { CryptoError, fromBase64, ReceivedSenderKey, toBase64, type SenderKeyStart } from '@dcp/crypto';
 import type { Storage } from '../storage/storage.js';
 import { DecryptError } from './decrypt-fault.js';
 
@@ -48,8 +48,8 @@ export class ReceivedKeys {
   }
 
   /**
-   * Takes a hand-over; the storage holds it when this resolves. Answers false for a key that belongs to another device already: nobody
-   * can put his chain in the place of somebody else's.
+   * Takes a hand-over; the storage holds it when this resolves. Answers false for a key that belongs to another device already, and
+   * for a start that does not lead to the chain that is held: nobody can put his chain in the place of somebody else's.
    */
   async put(owner: KeyOwner, start: SenderKeyStart, shared = false): Promise<boolean> {
     const found = await this.find(start.keyId);
@@ -58,7 +58,7 @@ export class ReceivedKeys {
     if (known !== undefined && !sameOwner(known, owner)) return false;
     const fresh = { ...owner, used: this.now(), ...(shared ? { shared } : {}) };
     const key = known ?? { ...fresh, chain: ReceivedSenderKey.from(start, this.now()) };
-    known?.chain.extend(start, this.now());
+    if (known !== undefined && !extended(known.chain, start, this.now())) return false;
     this.remember(start.keyId, key);
     await this.storage.set(...this.entry(start.keyId, key));
     return true;
@@ -107,4 +107,15 @@ export class ReceivedKeys {
 
 function sameOwner(a: KeyOwner, b: KeyOwner): boolean {
   return a.channelId === b.channelId && a.userId === b.userId && a.device === b.device;
+}
+
+/** False for a start that does not lead to the chain that is held: nothing has changed then. */
+function extended(chain: ReceivedSenderKey, start: SenderKeyStart, now: number): boolean {
+  try {
+    chain.extend(start, now);
+    return true;
+  } catch (error) {
+    if (error instanceof CryptoError) return false;
+    throw error;
+  }
 }

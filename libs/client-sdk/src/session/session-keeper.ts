@@ -1,4 +1,4 @@
-import { DcpError, type AuthSuccess, type ChallengeFrame, type ClientInfo } from '@dcp/protocol';
+import { asDcpError, DcpError, type AuthSuccess, type ChallengeFrame, type ClientInfo } from '@dcp/protocol';
 import type { SecretBytes } from '@dcp/crypto';
 import type { HttpApi } from '../transport/http.js';
 import { signChallenge } from './challenge.js';
@@ -63,6 +63,18 @@ export class SessionKeeper {
   /** Forgets the token: the node called it over. The next call proves again. */
   invalidate(): void {
     this.current = undefined;
+  }
+
+  /**
+   * A socket was refused with this token. Why, a client of a WebSocket is not told: so it is asked over REST, and a token that was revoked
+   * while nobody was listening is forgotten.
+   */
+  async recheck(): Promise<void> {
+    const token = this.current?.token;
+    if (token === undefined) return;
+    const fault = await this.http.call('/auth/sessions', { token }).then(() => undefined, asDcpError);
+    const over = fault?.code === 'SESSION_EXPIRED' || fault?.code === 'INVALID_CREDENTIALS';
+    if (over && this.current?.token === token) this.invalidate();
   }
 
   /** When the client should call `fresh` again, in milliseconds from now. */

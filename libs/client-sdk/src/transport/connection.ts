@@ -85,6 +85,9 @@ export class Connection {
       const link = await SocketLink.open(this.endpoint, session.token, {
         onEvent: (event) => this.handlers.onEvent(event),
         onClose: () => this.lost(link),
+      }).catch(async (error: unknown) => {
+        await this.sessions.recheck();
+        throw error;
       });
       if (!this.wanted) return link.close();
       this.link = link;
