@@ -19,7 +19,7 @@ module.exports = {
     {
       name: 'level-1-imports-level-0',
       severity: 'error',
-      from: { path: '^libs/(contracts|node-kit|client-sdk)/' },
+      from: { path: '^libs/(contracts|node-kit|client-sdk)/', pathNot: '^libs/client-sdk/e2e/' },
       to: { path: WORKSPACE, pathNot: '^libs/(protocol|crypto|$1)/' },
     },
     {

@@ -10,6 +10,7 @@ const RINGS = [
   { name: 'unit, property and vectors', paths: ['(libs|services|clients)/[^/]+/src/', 'libs/(?!testkit)[^/]+/test/'] },
   { name: 'compliance and component', paths: ['libs/testkit/test/', '(services|clients)/[^/]+/test/'] },
   { name: 'conformance', paths: ['conformance/'] },
+  { name: 'browser', paths: ['/e2e/'], serial: true },
   { name: 'benches work', paths: ['bench/'] },
   { name: 'faults', paths: ['faults/'], serial: true },
 ];
@@ -32,6 +33,7 @@ const only = process.argv.slice(2);
 await install();
 await build();
 ensureNats();
+ensureChromium();
 // With words behind `npm test --` only the tests whose path holds one of them run, and no checks.
 const rings = only.length === 0 ? RINGS : [{ name: only.join(', '), paths: only }];
 if (only.length === 0) for (const [name, command, args] of CHECKS) await check(name, command, args);
@@ -80,20 +82,31 @@ function count(name, report, code) {
 /** A real NATS: NATS_URL, the binary, or Debian's package where this may be installed; otherwise one line that says what to do. */
 function ensureNats() {
   if (process.env.NATS_URL || has('nats-server') || existsSync('/usr/sbin/nats-server')) return;
-  if (process.getuid?.() === 0 && has('apt-get')) {
-    say('installing nats-server (Debian package)');
-    const quiet = {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    };
-    spawnSync('apt-get', ['update', '-qq'], quiet);
-    if (spawnSync('apt-get', ['install', '-y', '-qq', 'nats-server'], quiet).status === 0) return;
-  }
+  if (installed('nats-server')) return;
   if (has('docker') && spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0) return;
   console.error(
     'The tests need a NATS server: install nats-server (apt-get install nats-server), or set NATS_URL, or start Docker.',
   );
   process.exit(1);
+}
+
+/** A real browser: DCP_CHROMIUM, the one that is there, or Debian's package. */
+function ensureChromium() {
+  if (process.env.DCP_CHROMIUM || ['chromium', 'chromium-browser', 'google-chrome'].some(has)) return;
+  if (installed('chromium')) return;
+  console.error(
+    'The tests need a Chromium: install chromium (apt-get install chromium), or set DCP_CHROMIUM to the path of one.',
+  );
+  process.exit(1);
+}
+
+/** Debian's package, where we may install it. */
+function installed(name) {
+  if (process.getuid?.() !== 0 || !has('apt-get')) return false;
+  say(`installing ${name} (Debian package)`);
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  spawnSync('apt-get', ['update', '-qq'], quiet);
+  return spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', name], quiet).status === 0;
 }
 
 function has(program) {

@@ -145,8 +145,14 @@ export class Rooms {
   /** One is not in it any more. */
   left(channelId: string): void {
     this.channels.remove(channelId);
-    void this.encryption.states.forget(channelId).catch(() => undefined);
+    void this.forgetState(channelId).catch(() => undefined);
     void this.encryption.own.retire(channelId).catch(() => undefined);
+  }
+
+  /** Not before what was delivered until now has been read. */
+  private async forgetState(channelId: string): Promise<void> {
+    await this.encryption.reader.idle();
+    await this.encryption.states.forget(channelId);
   }
 
   private async joinByLink(link: string): Promise<Joined> {

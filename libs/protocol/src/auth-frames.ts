@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64Field, deviceIdField, ed25519KeyField, signatureField, timeField, userIdField } from './fields.js';
 
 /** §5.2 and profile §3: a challenge lives five minutes, a session eight hours from its proof, a token wants refreshing after four. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CHANNEL_ID, DEVICE_ID, MESSAGE_ID, MESSAGE_REFERENCE, NODE_ID, USER_ID, USERNAME } from './names.js';
 
 /** Small shapes that frames, files and REST bodies share. All are strings on the wire. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from './canonical-json.js';
 import { ed25519KeyField, nodeIdField, signatureField, timeField, userIdField } from './fields.js';
 

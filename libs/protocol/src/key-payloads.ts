@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64Field, channelIdField, deviceIdField, userIdField } from './fields.js';
 import { parseJson } from './json.js';
 import { parseWith } from './validation.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { canonicalJson } from './canonical-json.js';
 import { deviceEntrySchema } from './devices.js';
 import { DcpError, invalidFormat } from './errors.js';

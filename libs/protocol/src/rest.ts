@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { clientInfo } from './auth-frames.js';
 import { DEFAULT_PAGE, MAX_PAGE, PRESENCE } from './commands.js';
 import { ENCRYPTION_MODES } from './genesis.js';
