@@ -57,6 +57,12 @@ export function stateEntry(
   return { ...entry, signature: signDigest(device.seed, messageSigningInput(entry)) };
 }
 
+/** A changed entry under a signature of its author's device. */
+export function signedAgain<T extends { channel_id: string; signature: string }>({ device }: TestPerson, entry: T): T {
+  const { signature: _signature, ...unsigned } = entry;
+  return { ...entry, signature: signDigest(device.seed, messageSigningInput(unsigned)) };
+}
+
 export function hashOfEntry(entry: Record<string, unknown> & { channel_id: string }): string {
   return formatHash(sha256(messageSigningInput(entry, 'MESSAGE')));
 }

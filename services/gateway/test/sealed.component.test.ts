@@ -10,6 +10,7 @@ import {
   makePerson,
   SealedRoom,
   sealedMessage,
+  signedAgain,
   stateEntry,
   type TestPerson,
 } from './sealed-client.js';
@@ -328,6 +329,16 @@ describe.each(BUS_KINDS)('e2ee channels through two gateways, on the %s bus', (k
       identity_key: eve.identityKey,
     });
     expect((await owner.command('invite_user', { channel: room.id, entry: nobody })).error.code).toBe('USER_NOT_FOUND');
+    // A certificate stands for the log when the account is gone: it has to be this device's.
+    for (const certificate of [eve.device.entry, { ...bob.device.entry, name: 'changed' }]) {
+      const entry = signedAgain(bob, {
+        ...room.entry(bob, 'user_joined', bob.userId, { identity_key: bob.identityKey }),
+        certificate,
+      });
+      expect((await guest.command('join_channel', { channel: room.id, entry })).error.details).toMatchObject({
+        path: 'entry.certificate',
+      });
+    }
     const { token } = await login(url(), bob.account);
     const withIdentity = await TestSocket.open(url(), token);
     open.push(withIdentity);

@@ -1,7 +1,7 @@
 import { CHANNEL, type Session, type StateChange } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
 import type { SystemAction } from '@dcp/protocol';
-import { checkAction, checkIdentityKey, type RawEntry } from './state-entry.js';
+import { checkAction, checkCertificate, checkIdentityKey, type RawEntry } from './state-entry.js';
 
 /** Submits an entry that its author signed, when it is what the command is for. */
 export async function changeState(
@@ -13,6 +13,7 @@ export async function changeState(
 ): Promise<StateChange> {
   checkAction(entry, actions);
   await checkIdentityKey(entry, session.user_id, bus);
+  await checkCertificate(entry, session, bus);
   return await bus.request(CHANNEL.changeState, { session, channel_id, entry });
 }
 

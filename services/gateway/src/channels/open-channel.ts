@@ -3,7 +3,7 @@ import type { Bus } from '@dcp/node-kit';
 import { checkNewChannelName, type createChannel, DcpError, type Genesis, USER_ID } from '@dcp/protocol';
 import type { z } from 'zod';
 import { type ChannelDirectory, dmOf } from '../posts/channel-directory.js';
-import { checkAction, checkIdentityKey, requireIdentityKey } from './state-entry.js';
+import { checkAction, checkCertificate, checkIdentityKey, requireIdentityKey } from './state-entry.js';
 
 export interface OpenTools {
   bus: Bus;
@@ -22,6 +22,7 @@ export async function openChannel(
   if (entry !== undefined) {
     checkAction(entry, ['channel_created']);
     await checkIdentityKey(entry, session.user_id, bus);
+    await checkCertificate(entry, session, bus);
   }
   await checkFounders(session, genesis, bus);
   const request = { session, name: channel, encryption, title, description, genesis, signature, entry };

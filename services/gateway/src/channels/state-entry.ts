@@ -1,7 +1,7 @@
-import { AUTH } from '@dcp/contracts';
-import { formatKey, parseKey } from '@dcp/crypto';
+import { AUTH, type Session } from '@dcp/contracts';
+import { formatKey, parseKey, verifySigned } from '@dcp/crypto';
 import type { Bus } from '@dcp/node-kit';
-import { DcpError, invalidFormat, type SystemAction } from '@dcp/protocol';
+import { DcpError, deviceEntrySchema, invalidFormat, parseWith, signingInput, type SystemAction } from '@dcp/protocol';
 
 /** A state entry before anybody has checked it. */
 export type RawEntry = Record<string, unknown>;
@@ -30,6 +30,20 @@ export async function checkIdentityKey(entry: RawEntry, author: string, bus: Bus
   // What is no user or no key is refused by the rules of the entry itself.
   if (typeof user_id !== 'string' || typeof details !== 'object' || details === null) return;
   await requireIdentityKey(user_id, (details as { identity_key?: unknown }).identity_key, bus);
+}
+
+/**
+ * The certificate stands for the author's device log when his account is gone (docs/adr/0020): a wrong one would leave a chain that nobody
+ * new can check. Throws INVALID_MESSAGE_FORMAT unless it is this device's, signed by this account's identity key.
+ */
+export async function checkCertificate(entry: RawEntry, session: Session, bus: Bus): Promise<void> {
+  if (entry['certificate'] === undefined) return;
+  const certificate = parseWith(deviceEntrySchema, entry['certificate']);
+  const { public_key } = await bus.request(AUTH.profile, { user_id: session.user_id });
+  const own = certificate.user_id === session.user_id && certificate.device === session.device;
+  const key = parseKey(public_key).bytes;
+  if (own && verifySigned(key, signingInput('DEVICE', certificate), certificate.signature)) return;
+  throw invalidFormat('not the certificate of this device', 'entry.certificate');
 }
 
 /** 1002 `other_identity_key` when the user's account has another one, USER_NOT_FOUND when there is no such user. */
