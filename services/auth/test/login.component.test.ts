@@ -68,7 +68,12 @@ describe.each(BOTH_BUSES)('logging in over the %s bus', (kind) => {
   it('[DCP-5.2-08] [DCP-5.2-06] answers the literal proof with the literal success', async () => {
     const success = await login(world, alice);
     expect(authSuccess.parse(success)).toEqual(success);
-    expect(success.node_info).toEqual({ id: world.nodeId, name: 'DCP home node', version: '1.0.0', features: [] });
+    expect(success.node_info).toEqual({
+      id: world.nodeId,
+      name: 'DCP home node',
+      version: '1.0.0',
+      features: ['e2ee', 'private-channels', 'direct-messages', 'key-backup'],
+    });
     const ahead = Date.parse(success.expires) - world.clock.now();
     expect(ahead).toBeLessThanOrEqual(8 * 3_600_000);
     expect(ahead).toBeGreaterThan(8 * 3_600_000 - 1_000);

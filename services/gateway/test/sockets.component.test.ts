@@ -58,7 +58,7 @@ describe.each(BUS_KINDS)('a gateway on the %s bus', (kind) => {
     };
     socket.send({ type: 'auth_proof', ...proofOf(alice, challenge) });
     const success = (await socket.find(({ type }) => type === 'auth_success')) as unknown as { node_info: object };
-    expect(success.node_info).toMatchObject({ id: alice.nodeId, features: [] });
+    expect(success.node_info).toMatchObject({ id: alice.nodeId, features: expect.arrayContaining(['e2ee']) });
     const { body } = await call(url(), '/api/v1/auth/sessions', { token: tokens.alice });
     expect(JSON.stringify(body)).toContain('"Reference Client"');
     expect((await socket.command('join_channel', { channel: '#general' })).event).toBe('ack');

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
+import { eventually, freePort, spawnService, type SpawnedService } from '@dcp/testkit';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 
@@ -81,7 +81,9 @@ describe('a home node in one process', () => {
     await writeFile(file, JSON.stringify({ nodeKey: before.nodeKey, passwords: { auth, channel } }));
     const { ready } = await start();
     const health = /health\s+(\S+)/.exec(ready[0])?.[1] ?? '';
-    expect(await (await fetch(health)).json()).toMatchObject({ ready: true, checks: { 'keys.database': 'ok' } });
+    await eventually(async () =>
+      expect(await (await fetch(health)).json()).toMatchObject({ ready: true, checks: { 'keys.database': 'ok' } }),
+    );
     const after = JSON.parse(await readFile(file, 'utf8')) as typeof before;
     expect(after).toEqual({
       nodeKey: before.nodeKey,
