@@ -161,7 +161,7 @@ describe('dcp on the command line', () => {
     expect(await json('alice', 'verify', bob)).toMatchObject({ verified: true });
   });
 
-  it('exports the identity, changes its passphrase, and the old one no longer opens it', async () => {
+  it('[DCP-12.3-03] exports the identity, changes its passphrase: the old one opens nothing, other sessions end', async () => {
     const copy = join(folder, 'alice.json');
     expect((await dcp('alice', 'identity', 'export', copy)).code).toBe(0);
     expect(JSON.parse(await readFile(copy, 'utf8'))).toMatchObject({
@@ -177,7 +177,13 @@ describe('dcp on the command line', () => {
       '--new-passphrase-file',
       join(folder, 'new'),
     ];
-    expect((await dcp('alice', ...change)).code).toBe(0);
+    const secret = ['--passphrase-file', join(folder, 'passphrase')];
+    expect((await dcp('alice-too', 'identity', 'import', copy)).code).toBe(0);
+    expect((await dcp('alice-too', 'login', ...secret)).code).toBe(0);
+    expect((await dcp('alice', 'sessions')).out.match(/ses_/g)?.length).toBeGreaterThan(1);
+    expect((await dcp('alice', ...change)).out).toContain('log in again');
+    // [DCP-12.3-03] A new passphrase is a security event.
+    expect((await dcp('alice', 'sessions')).out.match(/ses_/g)).toHaveLength(1);
     const again = await dcp('alice', ...change);
     expect(again).toMatchObject({ code: 1, err: 'dcp: Wrong passphrase.\n' });
   });

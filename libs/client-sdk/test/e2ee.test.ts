@@ -312,6 +312,36 @@ describe('keys over time', () => {
     expect(new Set(lengths).size).toBe(1);
   });
 
+  it('[DCP-12.4-01] a message carries what the node needs to number it, and nothing more', async () => {
+    const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await alice.say(room, 'sparse');
+    const { channel: _channel, node: _node, ...sent } = log(room)[0] as DeliveredMessage;
+    const members = [
+      'author',
+      'channel_id',
+      'content',
+      'device',
+      'encryption',
+      'id',
+      'metadata',
+      'signature',
+      'timestamp',
+      'type',
+    ];
+    expect(Object.keys(sent).sort()).toEqual(members);
+    expect([Object.keys(sent.content), sent.metadata]).toEqual([['ciphertext'], {}]);
+    expect(Object.keys(sent.encryption).sort()).toEqual([
+      'algorithm',
+      'device',
+      'epoch',
+      'key_id',
+      'n',
+      'nonce',
+      'state',
+    ]);
+  });
+
   it('[DCP-12.2-02] a stolen storage without archive does not open what was read', async () => {
     const alice = await person('alice');
     const bob = await person('bob', { archive: false });

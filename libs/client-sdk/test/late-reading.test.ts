@@ -55,6 +55,20 @@ describe('what is read late', () => {
     expect(alice.texts()).toEqual(['here I am']);
   });
 
+  it('[DCP-12.3-06] whoever has just joined reads what his other device says at once', async () => {
+    const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
+    const laptop = await bob.person.device();
+    actors.push(laptop);
+    const room = (await alice.changes.create({ visibility: 'public', name: '#open' })).channel_id;
+    await bob.engine.states.refresh(room);
+    node.listeners.delete(bob);
+    await bob.changes.join(room);
+    node.listeners.add(bob);
+    await laptop.say(room, 'from the laptop');
+    await settle(alice, bob, laptop);
+    expect(bob.texts()).toEqual(['from the laptop']);
+  });
+
   it('[DCP-14.3-02] a node that is away while a message is read loses it nowhere', async () => {
     const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
     const room = await alice.createPrivate(bob);

@@ -7,6 +7,7 @@ export * from './constant-time.js';
 export * from './ed25519.js';
 export * from './encrypted-data.js';
 export * from './falcon-512.js';
+export * from './function-code.js';
 export * from './hkdf.js';
 export * from './hmac.js';
 export * from './hybrid-signature.js';

@@ -51,7 +51,7 @@ describe('the configuration', () => {
   });
 
   it('[DCP-5.2-09] lists the features that it is told of, and nothing else', () => {
-    expect(read().features).toEqual([]);
+    expect(read().features).toEqual(['e2ee', 'private-channels', 'direct-messages', 'key-backup']);
     expect(read({ DCP_FEATURES: 'media, voice' }).features).toEqual(['media', 'voice']);
     expect(faultsOf({ DCP_FEATURES: 'Media!' })).toContain('DCP_FEATURES');
   });

@@ -7,6 +7,7 @@ import {
   openIdentity,
   readIdentity,
   register,
+  type DcpClient,
   type OpenIdentity,
 } from '@dcp/client-sdk';
 import { DcpError, type AccountType, type IdentityFile } from '@dcp/protocol';
@@ -160,7 +161,7 @@ export async function passphraseCommand(
     : ' The node has the old file still: run this again when you are logged in and it can be reached.';
   output.result(
     { user_id: file.identity.full_id, node_updated: told },
-    `The passphrase is changed. Export the file again where you keep copies.${node}`,
+    `The passphrase is changed, and your other devices have to log in again (they do so by themselves). Export the file again where you keep copies.${node}`,
   );
 }
 
@@ -170,10 +171,18 @@ async function tellNode(context: Context, file: IdentityFile, retrievalHash: str
   try {
     const client = await openClient(context);
     await client.call('/accounts/me', { method: 'PUT', body: { identity_file: file, retrieval_hash: retrievalHash } });
+    await endOtherSessions(client);
     return true;
   } catch {
     return false;
   } finally {
     await context.profile.close();
   }
+}
+
+/** Whoever had the old passphrase may have logged in with it: everybody but this device proves himself again (§12.3). */
+async function endOtherSessions(client: DcpClient): Promise<void> {
+  const { sessions } = await client.call<{ sessions: { id: string; current: boolean }[] }>('/auth/sessions');
+  for (const { id, current } of sessions)
+    if (!current) await client.call(`/auth/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
 }

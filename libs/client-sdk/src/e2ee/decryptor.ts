@@ -42,7 +42,7 @@ export class Decryptor {
   async open(message: DeliveredMessage, live: boolean): Promise<Decrypted> {
     const sealed = sealedOf(message);
     const { frame } = sealed;
-    const state = live ? await this.parts.states.get(frame.channel_id) : undefined;
+    const state = live ? await this.stateFor(frame, message.node.seq) : undefined;
     const author = state && authorAt(state, frame.author, message.node.seq);
     if (state !== undefined && author === undefined) throw new DecryptError('not_a_member');
     const device = await this.deviceOf(frame, author);
@@ -71,6 +71,12 @@ export class Decryptor {
     const certified = await this.deviceOf({ author, device, timestamp }, undefined);
     if (!verifySigned(signingKeyOf(certified), messageSigningInput(message), signature))
       throw new DecryptError('bad_signature');
+  }
+
+  /** Who joins hears only what comes after his own entry, and his other device may speak first. */
+  private async stateFor({ channel_id: channelId, author }: SealedFrame, seq: number): Promise<ChannelState> {
+    const state = await this.parts.states.get(channelId);
+    return authorAt(state, author, seq) === undefined ? await this.parts.states.refresh(channelId) : state;
   }
 
   /** What the author knows of the channel and of devices, against what we are shown. */
