@@ -6,12 +6,12 @@ import { dirname, join, relative, sep } from 'node:path';
 const HERE = import.meta.dirname;
 const ROOT = dirname(HERE);
 const FOLDERS = ['libs', 'services', 'clients', 'conformance', 'faults', 'bench'];
-const LEFT_OUT = new Set(['node_modules', 'dist', 'generated', '.turbo']);
-const ID = /\[(DCP-[\d.]+-\d+)\]/g;
+const LEFT_OUT = new Set(['node_modules', 'dist', 'generated']);
+const ID = /\[(DCP-[A-Z\d.]+-\d+)\]/g;
 
 function testFiles(folder) {
   return entries(folder).flatMap((entry) => {
-    if (LEFT_OUT.has(entry.name)) return [];
+    if (LEFT_OUT.has(entry.name) || entry.name.startsWith('.')) return [];
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return testFiles(path);
     return entry.name.endsWith('.test.ts') ? [path] : [];

@@ -2,17 +2,11 @@ import { expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { conformance } from '../local/conformance.js';
 import { Actor } from '../stranger/actor.js';
+import { base32 } from '../stranger/encodings.js';
 import { expectRefused } from '../stranger/errors.js';
 import { CHANNEL_NAMES } from '../stranger/examples.js';
 import { randomName } from '../stranger/identity-file.js';
 import { type Dict, jcs } from '../stranger/json.js';
-
-/** `bytes` in RFC 4648 base32, lower case, without padding. */
-function base32(bytes: Buffer): string {
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  const groups = bits.match(/.{1,5}/g) ?? [];
-  return groups.map((group) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(group.padEnd(5, '0'), 2)]).join('');
-}
 
 conformance('§9.1 channel names', (node) => {
   /** Refused on both doors. */

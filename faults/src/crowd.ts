@@ -62,7 +62,9 @@ export class Crowd {
     );
     await register(new HttpApi(endpoint), identity.file, { keepEncryptedData: true });
     const device: Device = await addDevice(identity, name, CLIENT);
-    return new DcpClient({ endpoint, nodeId, device, clientInfo: CLIENT, backoff: { initialMs: 200, maxMs: 2_000 } });
+    const backoff = { initialMs: 200, maxMs: 2_000 };
+    // Half a million messages are heard here: what they say need not be kept as well.
+    return new DcpClient({ endpoint, nodeId, device, clientInfo: CLIENT, backoff, archive: false });
   }
 
   private async arrive(n: number, nodeId: string, channel: string): Promise<void> {
