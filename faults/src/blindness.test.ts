@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnService, type SpawnedService } from '@dcp/testkit';
 import { startBlindNode, type BlindNode } from './blind-node.js';
 import { needlesOf } from './needles.js';
 import { descendants, searchMemory, type ProcessInfo } from './process-memory.js';
 
-const CLIENTS = join(import.meta.dirname, 'blind-clients.ts');
+const CLIENTS = fileURLToPath(new URL('./blind-clients.ts', import.meta.url));
 /** Letters and digits, so that no encoding of text changes them. */
 const marker = () => `m${randomBytes(20).toString('hex')}`;
 const MARKERS = { sealed: marker(), readable: marker() };
