@@ -2,11 +2,14 @@ import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
 
 const CLI = join(import.meta.dirname, '..', 'dist', 'main.js');
 const HOME_NODE = join(import.meta.dirname, '..', '..', '..', 'services', 'home-node', 'dist', 'main.js');
+
+// Each step is a process of its own.
+jest.setTimeout(180_000);
 
 describe('dcp on the command line', () => {
   let folder: string;

@@ -185,7 +185,7 @@ describe.each(BUS_KINDS)('sessions over time, on the %s bus', (kind) => {
     deaf.ws.resume();
     await deaf.closed();
     writer.close();
-  });
+  }, 120_000);
 });
 
 describe('a bus that goes away', () => {

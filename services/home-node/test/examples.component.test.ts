@@ -3,11 +3,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 const EXAMPLES = join(import.meta.dirname, '..', '..', '..', 'libs', 'client-sdk', 'examples');
+
+jest.setTimeout(120_000);
 
 /** What the SDK's documentation shows, run as it stands against a node of its own. */
 describe('examples of the client SDK', () => {
