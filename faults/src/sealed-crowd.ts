@@ -194,12 +194,12 @@ export class SealedCrowd {
 
   /**
    * Reads the history of every room on every device that is in it: former stays, and what was said in between. `fromBackup`: a new device
-   * must also read what its user was there for before it came.
+   * must also read what its user was there for before it came. `every`: only so many-th user, where there is much to read.
    */
-  async checkHistories(stays: AllStays, fromBackup: boolean): Promise<Violation[]> {
+  async checkHistories(stays: AllStays, { fromBackup = false, every = 1 } = {}): Promise<Violation[]> {
     const faults: Violation[] = [];
     for (const { channelId } of this.rooms) {
-      for (const { userId, devices } of this.people) {
+      for (const { userId, devices } of this.people.filter((_, n) => n % every === 0)) {
         const own = stays.get(channelId)?.get(userId) ?? [];
         if (!own.some(({ to }) => to === Infinity)) continue;
         for (const device of devices) {

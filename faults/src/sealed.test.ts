@@ -60,7 +60,7 @@ describe('encrypted conversations without faults', () => {
       expect(crowd.late().slice(0, 20)).toEqual([]);
       expect(crowd.refused()).toEqual([]);
       await eventually(
-        async () => expect((await crowd.checkHistories(stays, true)).slice(0, 20)).toEqual([]),
+        async () => expect((await crowd.checkHistories(stays, { fromBackup: true })).slice(0, 20)).toEqual([]),
         SETTLE_MS,
       );
       expect(crowd.failures).toEqual([]);
