@@ -76,6 +76,8 @@ describe.each(BUS_KINDS)('device keys through gateways on the %s bus', (kind) =>
     const others = [await connect(phone.token, 1), await connect((await login(url(1), alice)).token, 1)];
     await ask(one, 'publish_keys', { epoch: 0, prekeys: [prekey(laptop, 'signed', 1)] });
     const sender = await connect(his.token, 1);
+    // A socket that was answered is logged in: what is said from now on reaches it.
+    for (const socket of [one, two, ...others]) await ask(socket, 'get_devices', { users: [{ user_id: bob.userId }] });
     await ask(sender, 'send_keys', { messages: [keyMessage(laptop), keyMessage(laptop)] });
     for (const socket of [one, two])
       await eventually(() => expect(heard(socket, 'device_queue')).toEqual([{ head: 2 }]));

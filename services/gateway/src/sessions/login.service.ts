@@ -44,9 +44,9 @@ export class LoginService {
     const success = await this.prove(origin, parsed, connection.clientInfo);
     connection.clientInfo = undefined;
     const verified = this.sessions.verify(success.session_token, false);
-    // The answer comes first: events of the user's channels must not arrive before the login they belong to.
+    if (connection.session === null) return await this.login(connection, verified, success);
     sendEvent(connection, success);
-    await (connection.session === null ? this.login(connection, verified) : this.renew(connection, verified));
+    await this.renew(connection, verified);
   }
 
   private prove(
@@ -61,7 +61,7 @@ export class LoginService {
   }
 
   /** The socket belongs to the token's user from here. Rejects when the other services cannot be asked; the socket is useless then. */
-  async login(connection: Connection, verified: VerifiedToken): Promise<void> {
+  async login(connection: Connection, verified: VerifiedToken, success?: AuthSuccess): Promise<void> {
     const { user_id } = verified.session;
     const settings = await this.bus.request(AUTH.settings, { user_id });
     if (connection.closed) return;
@@ -70,9 +70,12 @@ export class LoginService {
     // Only now, so that nothing he is put out of meanwhile is missed.
     const since = departuresOf(connection.user);
     const { memberships } = await this.bus.request(CHANNEL.memberships, { user_id });
-    if (connection.closed) return;
     for (const membership of memberships) this.directory.learn(membership);
-    if (!connection.manual) await this.enterAll(connection, memberships, since);
+    const rooms = connection.manual ? [] : await this.openAll(connection, memberships, since);
+    if (connection.closed) return;
+    // In one turn: what is posted after the answer was seen is heard, and nothing of the channels comes before the answer.
+    if (success !== undefined) sendEvent(connection, success);
+    for (const room of rooms) room.enter(connection);
     if (first && connection.user !== null)
       this.presence.announce(
         connection.user,
@@ -86,19 +89,34 @@ export class LoginService {
     connection.expires = expires;
   }
 
-  private async enterAll(
+  /** The rooms of all his channels, ready to be entered; once more if he was put out of one meanwhile. */
+  private async openAll(
     connection: Connection,
     memberships: readonly { channel_id: string; name: string }[],
     since: number,
-  ): Promise<void> {
+  ): Promise<Room[]> {
+    for (;;) {
+      const before = departuresOf(connection.user);
+      const rooms = await this.openOnce(connection, memberships, since);
+      if (departuresOf(connection.user) === before) return rooms;
+    }
+  }
+
+  private async openOnce(
+    connection: Connection,
+    memberships: readonly { channel_id: string; name: string }[],
+    since: number,
+  ): Promise<Room[]> {
     const todo = [...memberships];
+    const rooms: Room[] = [];
     const work = async () => {
       for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
         const room = await this.roomOf(connection, next, since);
-        if (room !== undefined && !connection.closed) room.enter(connection);
+        if (room !== undefined) rooms.push(room);
       }
     };
     await Promise.all(Array.from({ length: Math.min(PARALLEL, todo.length) }, work));
+    return rooms;
   }
 
   /** Undefined when he is out of it already. Rejects when the channel service cannot be asked. */
