@@ -162,9 +162,11 @@ export class SealedCrowd {
       .catch((error: unknown) => this.failures.push(`${device.record.name}: ${String(error)}`));
   }
 
-  /** What still waits in the outboxes. */
-  waiting(): number {
-    return this.devices().reduce((sum, { client }) => sum + client.outbox.size, 0);
+  /** Devices with something in their outbox. */
+  waiting(): string[] {
+    return this.devices()
+      .filter(({ client }) => client.outbox.size > 0)
+      .map(({ client, record }) => `${record.name} ${client.outbox.size}`);
   }
 
   away(): string[] {

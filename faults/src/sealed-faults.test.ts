@@ -13,7 +13,7 @@ const FULL = process.env['DCP_FAULTS'] === 'full';
 const USERS = FULL ? 50 : 12;
 const MESSAGES = FULL ? 10_000 : 900;
 const CHURN = 0.2;
-const ROUNDS = FULL ? 6 : 1;
+const ROUNDS = FULL ? 4 : 1;
 /** Histories are read by each so many-th user. */
 const EVERY = FULL ? 10 : 1;
 const PAUSE_MS = 1_000;
@@ -89,10 +89,13 @@ describe('encrypted conversations under faults', () => {
       const faults = new SealedFaults(cluster, crowd, random);
       await Promise.all([talk.run(), breakThings(faults)]);
       const ended = performance.now();
+      console.log(
+        `all is mended: ${faults.done.join(', ')}; away ${crowd.away().join()}; waiting ${crowd.waiting().join()}`,
+      );
       let healed = Infinity;
       try {
         await eventually(
-          () => expect({ away: crowd.away(), waiting: crowd.waiting() }).toEqual({ away: [], waiting: 0 }),
+          () => expect({ away: crowd.away(), waiting: crowd.waiting() }).toEqual({ away: [], waiting: [] }),
           HEALED_MS,
         );
         const stays = await crowd.stays();
@@ -107,7 +110,7 @@ describe('encrypted conversations under faults', () => {
         const { heard, noticed } = crowd.summary();
         const times = healingTimes(ended);
         console.log(
-          `seed ${seed}: ${faults.done.join(', ')}\n${crowd.said} messages, heard ${heard} times by ` +
+          `seed ${seed}: ${crowd.said} messages, heard ${heard} times by ` +
             `${crowd.devices().length} devices; changes ${JSON.stringify(talk.changed)}; ${faults.lost} hand-overs lost; ` +
             `not readable at once ${times.length}, refused ${refused}, ` +
             `read ${times

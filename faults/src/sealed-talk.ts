@@ -7,6 +7,8 @@ import type { Room } from './sealed-room.js';
 
 /** A change that hangs because its device was killed. */
 const PATIENCE_MS = 15_000;
+/** From the last change to the last word, at most. */
+const LAST_WORDS_MS = 90_000;
 
 export type Random = () => number;
 
@@ -48,7 +50,9 @@ export class Talk {
   async run(): Promise<void> {
     for (const person of this.crowd.people) for (const device of person.devices) this.begin(person, device);
     await this.change();
-    await Promise.all(this.talking.values());
+    // Whoever cannot send is found by what still waits in his outbox.
+    await Promise.race([Promise.all(this.talking.values()), delay(LAST_WORDS_MS, undefined, { ref: false })]);
+    this.started = Infinity;
   }
 
   private get over(): boolean {
@@ -86,7 +90,7 @@ export class Talk {
   private async change(): Promise<void> {
     const { changes, messages } = this.options;
     for (let n = 1; n <= changes; n++) {
-      while (this.started < (n * messages) / (changes + 1) && !this.over) await delay(20);
+      while (!this.over && this.started < (n * messages) / (changes + 1)) await delay(20);
       await Promise.race([this.changeOne(), delay(PATIENCE_MS, undefined, { ref: false })]).catch((error: unknown) =>
         this.changeFailed(error),
       );

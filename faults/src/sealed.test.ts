@@ -46,7 +46,7 @@ describe('encrypted conversations without faults', () => {
       await talk.run();
       const took = Math.round(performance.now() - began);
       await eventually(
-        () => expect({ away: crowd.away(), waiting: crowd.waiting() }).toEqual({ away: [], waiting: 0 }),
+        () => expect({ away: crowd.away(), waiting: crowd.waiting() }).toEqual({ away: [], waiting: [] }),
         SETTLE_MS,
       );
       const stays = await crowd.stays();
