@@ -38,7 +38,7 @@ function kindOf({ pid, command }: ProcessInfo): string {
   return command.includes('postgres') ? 'postgres' : 'other';
 }
 
-describe('[DCCP-SEC-03] [DCP-12.3-06] a node that carried encrypted conversations', () => {
+describe('[DCP-12.3-06] a node that carried encrypted conversations', () => {
   it('clients of another process said and read everything, the backup included', () => {
     expect(Number(clients.ready[1])).toBe(50);
   });
