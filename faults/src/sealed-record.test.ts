@@ -53,6 +53,13 @@ describe('checkRecords', () => {
     expect(rules([heard(2)], { stays: [] })).toEqual(['leaked']);
   });
 
+  it('a message that a device was told of and cannot read is missing, from wherever it follows', () => {
+    const noKey = { text: undefined, fault: 'no_key' };
+    expect(rules([heard(2, noKey), heard(3), heard(4)], { follows: [2] })).toEqual(['unread']);
+    expect(rules([heard(2, noKey), heard(2, { life: 1 }), heard(3, { life: 1 }), heard(4, { life: 1 })])).toEqual([]);
+    expect(rules([heard(2, noKey)], { stays: [] })).toEqual([]);
+  });
+
   it('asks of a device only what came while it followed', () => {
     expect(rules([heard(3), heard(4)], { follows: [2] })).toEqual([]);
     expect(rules([heard(3), heard(4)], { follows: [] })).toEqual([]);

@@ -60,6 +60,7 @@ export function checkRecords(
     ...strangers(device, stays),
     ...altered(device, byId, written),
     ...disordered(device),
+    ...unread(device, stays),
     ...[...byChannel].flatMap(([channelId, messages]) => missing(device, channelId, messages, stays)),
   ]);
 }
@@ -99,6 +100,22 @@ function altered(
     }));
 }
 
+/** What a device was told of and never could read, though its user was a member: from wherever it follows the channel. */
+function unread({ name, userId, heard }: DeviceRecord, stays: Stays): Violation[] {
+  const last = new Map<string, Heard>();
+  for (const one of heard) {
+    const key = `${one.channelId} ${one.seq}`;
+    if (last.get(key)?.text === undefined) last.set(key, one);
+  }
+  return [...last.values()]
+    .filter(({ text, fault }) => text === undefined && fault !== undefined && fault !== 'hidden')
+    .filter(({ channelId, seq }) => staysOf(stays, channelId, userId).some((stay) => isIn(stay, seq)))
+    .map(({ channelId, seq, fault }) => ({
+      rule: 'unread',
+      text: `${name} was told ${place(channelId, seq)}: ${fault}`,
+    }));
+}
+
 function disordered({ name, heard }: DeviceRecord): Violation[] {
   const last = new Map<string, number>();
   const faults: Violation[] = [];
@@ -121,14 +138,18 @@ function missing(device: DeviceRecord, channelId: string, said: readonly Said[],
     const [after, upTo] = due(device, channelId, stay, heard);
     return said
       .filter(({ seq }) => isIn(stay, seq) && seq > after && seq <= upTo)
-      .filter(({ seq }) => read.get(seq)?.text === undefined)
-      .map(({ seq }) => miss(device.name, place(channelId, seq), read.get(seq), { after, upTo, ...stay }));
+      .filter(({ seq }) => neverHeard(read.get(seq)))
+      .map(({ seq }) => miss(device.name, place(channelId, seq), { after, upTo, ...stay }));
   });
 }
 
-function miss(name: string, where: string, heard: Heard | undefined, range: object): Violation {
-  if (heard === undefined) return { rule: 'lost', text: `${name} never heard ${where} ${JSON.stringify(range)}` };
-  return { rule: 'unread', text: `${name} cannot read ${where}: ${heard.fault}` };
+/** What could not be read is found by `unread`. */
+function neverHeard(heard: Heard | undefined): boolean {
+  return heard === undefined || (heard.text === undefined && (heard.fault === undefined || heard.fault === 'hidden'));
+}
+
+function miss(name: string, where: string, range: object): Violation {
+  return { rule: 'lost', text: `${name} never heard ${where} ${JSON.stringify(range)}` };
 }
 
 /**

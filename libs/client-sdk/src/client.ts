@@ -1,4 +1,5 @@
 import {
+  asDcpError,
   DcpError,
   MAX_PAGE,
   type AccountType,
@@ -74,6 +75,9 @@ export interface MyChannel {
   encryption: EncryptionMode;
   visibility: Visibility;
 }
+
+/** How long a disconnect waits for what is under way. */
+const SETTLE_MS = 2_000;
 
 const CLIENT_INFO: ClientInfo = { name: 'dcp-sdk', version: '0.2.0', capabilities: ['text', 'e2ee'] };
 
@@ -184,14 +188,20 @@ export class DcpClient {
     if (this.connection.isOpen) await this.encryption.backup.flush().catch(() => undefined);
     this.connection.stop();
     this.encryption.offline();
-    await this.encryption.reader.idle();
+    // What is under way ends with the socket; a call over HTTP may take longer than anybody wants to wait.
+    await Promise.race([this.settled(), new Promise((resolve) => setTimeout(resolve, SETTLE_MS))]);
     await this.readable.store();
     await this.encryption.archive.flush();
     await this.channels.store();
   }
 
+  private async settled(): Promise<void> {
+    await this.outbox.idle();
+    await this.encryption.idle();
+  }
+
   private stateChanged(state: ConnectionState): void {
-    if (state === 'online') void this.flushOutbox();
+    if (state === 'online') this.flushSoon();
     else this.encryption.offline();
     this.events.emit('state', state);
   }
@@ -208,6 +218,7 @@ export class DcpClient {
     for (const { channel_id, id, last_seq, encryption } of mine)
       this.channels.add(channel_id, id, last_seq, encryption !== 'node');
     this.channels.keepOnly(new Set(mine.map(({ channel_id }) => channel_id)));
+    await this.channels.storeNew();
     await this.command('resume', { channels: this.channels.positions() });
   }
 
@@ -285,7 +296,7 @@ export class DcpClient {
     await this.load();
     const written = writeMessage(this.options.device, channelId, draft);
     await this.outbox.add(written);
-    if (this.connection.isOpen) void this.flushOutbox();
+    if (this.connection.isOpen) this.flushSoon();
     return written;
   }
 
@@ -324,6 +335,11 @@ export class DcpClient {
     if (error.code === 'CONFLICT') await this.encryption.states.refresh(channel_id);
   }
 
+  /** A storage that fails here is told: what is written stays in it. */
+  private flushSoon(): void {
+    void this.flushOutbox().catch((error: unknown) => this.events.emit('fault', { error: asDcpError(error) }));
+  }
+
   /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */
   private async flushOutbox(): Promise<void> {
     if (this.outboxTimer !== undefined) return;
@@ -332,14 +348,16 @@ export class DcpClient {
       this.outboxAttempts = 0;
       return;
     }
-    // Without a way the reconnect flushes; a session that is over is renewed first.
-    if (stopped.code === 'NODE_UNREACHABLE' || !this.connection.isWanted || this.outboxTimer !== undefined) return;
+    // Without a way the reconnect flushes, unless it was faster than the news that the old way is gone.
+    const unreachable = stopped.code === 'NODE_UNREACHABLE' && !this.connection.isOpen;
+    if (unreachable || !this.connection.isWanted || this.outboxTimer !== undefined) return;
+    // A session that is over is renewed first.
     if (stopped.code === 'SESSION_EXPIRED') void this.connection.renew();
     const told = Number(stopped.details['retry_after'] ?? 0) * 1000;
     const wait = Math.max(told, backoffDelay(this.outboxAttempts++, this.options.backoff));
     this.outboxTimer = setTimeout(() => {
       this.outboxTimer = undefined;
-      void this.flushOutbox();
+      this.flushSoon();
     }, wait);
   }
 

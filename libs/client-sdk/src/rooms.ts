@@ -140,6 +140,7 @@ export class Rooms {
   async follow(channelId: string): Promise<void> {
     const { channel, head, encryption } = await this.node.command<Followed>('subscribe', { channel: channelId });
     this.channels.add(channelId, channel, head, encryption !== 'node');
+    await this.channels.storeNew();
   }
 
   /** One is not in it any more. */
@@ -160,8 +161,9 @@ export class Rooms {
     return this.added(await this.changes.join(channelId, link), true);
   }
 
-  private added({ channel, channel_id, head, seq }: Changed, encrypted: boolean): Joined {
+  private async added({ channel, channel_id, head, seq }: Changed, encrypted: boolean): Promise<Joined> {
     this.channels.add(channel_id, channel, head ?? seq, encrypted);
+    await this.channels.storeNew();
     return { channel, channelId: channel_id, head: head ?? seq };
   }
 

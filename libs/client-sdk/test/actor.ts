@@ -164,6 +164,7 @@ export class Actor implements Listener {
   async settled(): Promise<void> {
     for (let round = 0; round < 3; round++) {
       await this.engine.queue.drain();
+      await this.engine.answers.idle();
       await this.engine.reader.idle();
     }
   }

@@ -1,7 +1,9 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ready } from '@dcp/crypto';
 import { DcpError } from '@dcp/protocol';
-import { Actor, Person } from './actor.js';
+import { ChannelSet } from '../src/channels/channel-set.js';
+import { Rooms } from '../src/rooms.js';
+import { Actor, NODE_ID, Person } from './actor.js';
 import { ScriptedNode } from './scripted-node.js';
 
 /** What is read later than it was said: the state has moved on meanwhile, or the node was away. */
@@ -91,6 +93,36 @@ describe('what is read late', () => {
     bob.engine.reader.goOn();
     await settle(bob);
     expect(bob.texts()).toEqual(['first', 'from a device that he does not know yet', 'third']);
+  });
+
+  it('who leaves still reads what had come before, and knows nothing of the channel after that', async () => {
+    const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await settle(alice, bob);
+    const laptop = await alice.person.device();
+    actors.push(laptop);
+    let release = () => {};
+    node.holds['get_devices'] = new Promise((resolve) => (release = () => resolve()));
+    bob.engine.directory.noteChange(alice.userId);
+    const said = laptop.say(room, 'from a device that he has to ask about');
+    const channels = new ChannelSet(bob.storage, {
+      readHistory: () => Promise.reject(new Error('nobody asks')),
+      deliver: () => undefined,
+      pendingSeq: () => undefined,
+    });
+    const port = node.port(bob.userId, bob.device);
+    const rooms = new Rooms(bob.keys, NODE_ID, 'ws://node.example', port, bob.engine, channels);
+    release();
+    await said;
+    node.holds['get_devices'] = new Promise((resolve) => (release = () => resolve()));
+    bob.engine.directory.noteChange(alice.userId);
+    node.replay(bob, room, 3);
+    await bob.changes.leave(room);
+    rooms.left(room);
+    release();
+    await settle(bob);
+    expect(bob.texts()).toContain('from a device that he has to ask about');
+    expect(await bob.engine.storage.keys(`e2ee/channel/${room}`)).toEqual([]);
   });
 
   it('what its owner wrote since the copy was made, a restored device reads out of the backup', async () => {

@@ -52,6 +52,7 @@ interface CommandData {
   up_to: number;
   channel: string;
   after: number;
+  limit: number;
   genesis: Genesis;
   signature: string;
   entry: StateEntry;
@@ -74,6 +75,8 @@ export class ScriptedNode {
   interference: Interference = {};
   /** Set: every command fails with this. */
   down: DcpError | undefined;
+  /** Commands that are not answered before this resolves. */
+  holds: Record<string, Promise<void>> = {};
   calls: Record<string, number> = {};
 
   port(userId: string, device: string): NodePort {
@@ -82,11 +85,16 @@ export class ScriptedNode {
         await Promise.resolve();
         if (this.down !== undefined) throw this.down;
         this.calls[command] = (this.calls[command] ?? 0) + 1;
+        await this.holds[command];
         return structuredClone(this.run(command, data, userId, device)) as T;
       },
       rest: async <T>(path: string, request?: { method?: string; body?: unknown }) => {
         await Promise.resolve();
         if (this.down !== undefined) throw this.down;
+        // The session of a revoked device is over.
+        const log = this.accounts.get(userId)?.log ?? [];
+        if (log.some((entry) => entry.action === 'revoke' && entry.device === device))
+          throw new DcpError('SESSION_EXPIRED');
         return this.rest(path, request, userId) as T;
       },
     };
@@ -109,6 +117,8 @@ export class ScriptedNode {
         return this.acknowledge(key(userId, device), data.up_to);
       case 'get_state':
         return this.stateOf(data.channel, data.after, userId);
+      case 'get_history':
+        return { messages: this.after(data) };
       case 'create_channel':
         return this.create(data, userId);
       case 'send_message':
@@ -205,6 +215,12 @@ export class ScriptedNode {
       entries: this.interference.state?.(chain, viewer) ?? chain,
       has_more: false,
     };
+  }
+
+  private after({ channel, after, limit }: CommandData) {
+    return this.channel(channel)
+      .log.filter(({ node }) => node.seq > after)
+      .slice(0, limit);
   }
 
   private create(data: CommandData, userId: string) {
@@ -307,6 +323,7 @@ export class ScriptedNode {
       for (const [id, record] of records) if (month === null || record.month === month) records.delete(id);
       return { deleted: 0 };
     }
-    return { records: [...records.values()], next: null };
+    const ids = new URLSearchParams(path.split('?')[1]).get('ids')?.split(',');
+    return { records: [...records.values()].filter(({ id }) => ids?.includes(id) ?? true), next: null };
   }
 }

@@ -166,6 +166,8 @@ export const KEYS = {
     'keys',
     'gateway',
   ),
+  /** These records, as far as they are there. */
+  backupRecords: rpc<{ session: A.Session; ids: string[] }, BackupPage>('keys.backup.find', 'keys', 'gateway'),
   /** One month, or everything. */
   deleteBackup: rpc<{ session: A.Session; month?: string | undefined }, { deleted: number }>(
     'keys.backup.delete',

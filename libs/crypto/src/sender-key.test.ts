@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createHmac } from 'node:crypto';
-import { SENDER_KEY_MAX_AGE_MS, SecretBytes, SENDER_KEY_MAX_MESSAGES, SenderKey, toHex } from './index.js';
+import {
+  advanceStart,
+  SENDER_KEY_MAX_AGE_MS,
+  SecretBytes,
+  SENDER_KEY_MAX_MESSAGES,
+  SenderKey,
+  toHex,
+} from './index.js';
 import { ready } from './index.node.js';
 
 beforeAll(ready);
@@ -73,6 +80,21 @@ describe('SenderKey', () => {
     const key = SenderKey.create(NOW);
     key.start().chainKey.fill(0);
     expect(key.start().chainKey.some((byte) => byte !== 0)).toBe(true);
+  });
+
+  it('[DCP-12.2-02] a start leads to the starts after it, and to none before it', () => {
+    const key = SenderKey.create(NOW);
+    const first = key.start();
+    for (let n = 0; n <= 5; n++) {
+      expect(advanceStart(first, n)).toEqual(key.start());
+      key.next();
+    }
+    expect(first.n).toBe(0);
+    const later = advanceStart(first, 3);
+    for (const n of [2, -1, 3.5, Number.NaN, SENDER_KEY_MAX_MESSAGES + 1])
+      expect(() => advanceStart(later, n)).toThrow(expect.objectContaining({ code: 'malformed' }));
+    later.chainKey.fill(0);
+    expect(advanceStart(first, 3).chainKey).not.toEqual(later.chainKey);
   });
 
   it('is of no use once wiped', () => {

@@ -10,7 +10,7 @@ import { checkTime } from './check-time.js';
 import { CryptoError } from './crypto-error.js';
 import { toBase32 } from './encodings.js';
 import { randomBytes } from './random.js';
-import { SecretBytes } from './secret-bytes.js';
+import { SecretBytes, wipe } from './secret-bytes.js';
 import { chainStep, checkedKeyId } from './sender-key-chain.js';
 
 /** What is handed over to another device: the chain from message `n` on. `chainKey` is secret: wipe it after use. */
@@ -18,6 +18,19 @@ export interface SenderKeyStart {
   readonly keyId: string;
   readonly n: number;
   readonly chainKey: Uint8Array;
+}
+
+/** The same chain from message `n` on; `start` stays as it is. Throws `malformed` for a message before its start or beyond a chain's last. */
+export function advanceStart(start: SenderKeyStart, n: number): SenderKeyStart {
+  if (!Number.isInteger(n) || n < start.n || n > SENDER_KEY_MAX_MESSAGES) throw malformed();
+  let chainKey: Uint8Array = start.chainKey.slice();
+  for (let at = start.n; at < n; at++) {
+    const step = chainStep(chainKey);
+    wipe(chainKey);
+    wipe(step.key);
+    chainKey = step.chainKey;
+  }
+  return { keyId: start.keyId, n, chainKey };
 }
 
 export const SENDER_KEY_MAX_MESSAGES = 1000;

@@ -11,7 +11,7 @@ const OWNER = { user_id: 'a7f3k9m2.alice-7x9k', device: 'dev_a1b2c3d4e5f6g7h8' }
 const PAYLOADS = {
   key: { t: 'key', channel_id: CHANNEL, epoch: 0, key_id: KEY_ID, n: 0, chain: CHAIN },
   share: { t: 'share', channel_id: CHANNEL, epoch: 3, key_id: KEY_ID, n: 999, chain: CHAIN, ...OWNER },
-  ask: { t: 'ask', channel_id: CHANNEL, key_id: KEY_ID, n: 1_000_000 },
+  ask: { t: 'ask', channel_id: CHANNEL, key_id: KEY_ID, n: 1_000_000, seq: 7 },
   deny: { t: 'deny', channel_id: CHANNEL, key_id: KEY_ID },
   ping: { t: 'ping' },
 };

@@ -29,10 +29,21 @@ const keyShare = z.looseObject({
   device: deviceIdField,
 });
 
-/** "I cannot read your messages under this key": asks its owner to hand it over again. */
-const keyRequest = z.looseObject({ t: z.literal('ask'), channel_id: channelIdField, key_id: keyId, n: chainIndex });
+/**
+ * "I cannot read messages under this key, from its message `n` on": asks whoever has it for it. The message stands at `seq`: that the asker
+ * was a member for it is what whoever answers looks up there. `user_id` and `device` name the owner when somebody else is asked.
+ */
+const keyRequest = z.looseObject({
+  t: z.literal('ask'),
+  channel_id: channelIdField,
+  key_id: keyId,
+  n: chainIndex,
+  seq: z.number().int().min(1),
+  user_id: userIdField.optional(),
+  device: deviceIdField.optional(),
+});
 
-/** The owner will not: the asker was no member then. */
+/** The owner will not, for good: the asker was no member then. */
 const keyRefusal = z.looseObject({ t: z.literal('deny'), channel_id: channelIdField, key_id: keyId });
 
 /** Nothing: turns the ratchet, or begins a session anew. */

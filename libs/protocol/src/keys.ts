@@ -143,6 +143,8 @@ export const backupRecord = z.looseObject({
 export type BackupRecord = z.infer<typeof backupRecord>;
 
 export const MAX_BACKUP_RECORDS = 100;
+/** Records that one question may name. */
+export const MAX_BACKUP_IDS = 64;
 export const putBackup = z.looseObject({ records: z.array(backupRecord).min(1).max(MAX_BACKUP_RECORDS) });
 export interface BackupPage {
   records: BackupRecord[];

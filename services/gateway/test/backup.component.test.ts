@@ -41,6 +41,7 @@ describe.each(BUS_KINDS)('the sealed backup over REST on the %s bus', (kind) => 
     });
     expect(await read('?month=2026-02')).toEqual({ records: [record('b', '2026-02')], next: null });
     expect(await read('?after=b')).toEqual({ records: [record('keys', 'keys')], next: null });
+    expect(await read('?ids=keys,a,c')).toEqual({ records: [record('a'), record('keys', 'keys')], next: null });
     const stranger = (await login(url, await makeAccount(url, 'mallory'))).token;
     expect((await call(url, PATH, { token: stranger })).body).toEqual({ records: [], next: null });
     const remove = (query = '') => call(url, `${PATH}${query}`, { method: 'DELETE', token });
@@ -59,7 +60,8 @@ describe.each(BUS_KINDS)('the sealed backup over REST on the %s bus', (kind) => 
       body: { error: { code: 'MESSAGE_TOO_LARGE', details: { max_size: 262_144 } } },
     });
     expect((await put(large.slice(0, 4))).status).toBe(200);
-    expect((await call(url, `${PATH}?month=x`, { token })).status).toBe(400);
+    for (const query of ['month=x', 'ids=', 'ids=a b', 'ids=a&month=2026-01', `ids=${Array(65).fill('a')}`])
+      expect((await call(url, `${PATH}?${query}`, { token })).status).toBe(400);
   });
 
   it('[DCP-4.3-02] is not for minimal and temporary accounts', async () => {

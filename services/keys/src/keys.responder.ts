@@ -12,6 +12,7 @@ export function serveKeys(answering: Answering, { prekeys, queue, backup, forget
   serve(KEYS.acknowledge, ({ session, up_to }) => queue.acknowledge(session, up_to));
   serve(KEYS.putBackup, ({ session, records }) => backup.put(session, records));
   serve(KEYS.backup, ({ session, month, after }) => backup.read(session, month, after));
+  serve(KEYS.backupRecords, ({ session, ids }) => backup.find(session, ids));
   serve(KEYS.deleteBackup, ({ session, month }) => backup.delete(session, month));
   serve(KEYS.forgetUser, ({ user_id }) => forget.forgetUser(user_id));
 }

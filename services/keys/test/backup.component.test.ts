@@ -47,6 +47,18 @@ describe.each(BOTH_BUSES)('the sealed backup over the %s bus', (kind) => {
     expect((await read(undefined, 'a', literal)).records).toEqual([records[0]]);
   });
 
+  it('[DCP-12.3-06] gives the records that are named, as far as they are there and fit into one page', async () => {
+    await put([record('a'), record('b', '2025-12'), record('c')]);
+    const find = (ids: string[], by = alice) => world.bus.request(KEYS.backupRecords, { session: by.session, ids });
+    expect(await find(['c', 'a', 'nothing'])).toEqual({ records: [record('a'), record('c')], next: null });
+    expect(await find(['a'], owner())).toEqual({ records: [], next: null });
+    for (const ids of [[], ['a b'], Array.from({ length: 65 }, (_, n) => `id${n}`)])
+      expect(await refusalOf(find(ids))).toMatchObject({ code: 'INVALID_MESSAGE_FORMAT' });
+    const large = numbered(20, 60_000);
+    for (let at = 0; at < 20; at += 5) await put(large.slice(at, at + 5));
+    expect((await find(large.map(({ id }) => id))).records).toEqual(large.slice(0, 8));
+  });
+
   it('keeps what is there, and says so where it differs', async () => {
     await put([record('keys', 'keys', 'AAAA'), record('a')]);
     const answer = await put([record('keys', 'keys', 'BBBB'), record('a'), record('b')]);

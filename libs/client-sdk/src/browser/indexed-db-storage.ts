@@ -1,4 +1,4 @@
-import type { Changes, Storage } from '../storage/storage.js';
+import { storageClosed, type Changes, type Storage } from '../storage/storage.js';
 import { inUse, type HeldProfile } from './held-profile.js';
 import { answerOf, completed, META, openDatabase, rangeOf, VALUES, writing } from './idb.js';
 import { lockProfile } from './profile-lock.js';
@@ -27,6 +27,7 @@ export function databaseName(profile: string): string {
  */
 export class IndexedDbStorage implements Storage {
   private opening: Promise<Opened> | undefined;
+  private closed = false;
 
   constructor(
     readonly profile: string,
@@ -76,11 +77,11 @@ export class IndexedDbStorage implements Storage {
     return this.write(META, (store) => void store.put(value, key));
   }
 
-  /** Gives the profile free for another tab. */
+  /** Gives the profile free for another tab; nothing is read or written after it. */
   async close(): Promise<void> {
-    const opening = this.opening;
-    this.opening = undefined;
-    const opened = await opening?.catch(() => undefined);
+    if (this.closed) return;
+    this.closed = true;
+    const opened = await this.opening?.catch(() => undefined);
     await opened?.lock.release();
     opened?.database.close();
   }
@@ -98,6 +99,7 @@ export class IndexedDbStorage implements Storage {
   }
 
   private opened(): Promise<Opened> {
+    if (this.closed) return Promise.reject(storageClosed());
     this.opening ??= this.open().catch((error: unknown) => {
       this.opening = undefined;
       throw error;

@@ -33,6 +33,8 @@ export class ChannelSet {
   private readonly cursors = new Map<string, ChannelCursor>();
   private readonly updates = new Map<string, number>();
   private early: EntryEvent[] = [];
+  /** A channel was added since the cursors were written. */
+  private isStored = true;
   private storing: ReturnType<typeof setTimeout> | undefined;
 
   private readonly encrypted = new Set<string>();
@@ -61,6 +63,7 @@ export class ChannelSet {
         (behind) => this.catchUp(behind),
       );
       this.cursors.set(channelId, cursor);
+      this.isStored = false;
       this.storeSoon();
       this.replayEarly(cursor);
     }
@@ -134,7 +137,13 @@ export class ChannelSet {
   }
 
   private storeSoon(): void {
-    this.storing ??= setTimeout(() => void this.store(), STORE_PAUSE_MS);
+    // A storage that fails is tried again with the next event.
+    this.storing ??= setTimeout(() => void this.store().catch(() => undefined), STORE_PAUSE_MS);
+  }
+
+  /** Before anybody relies on following a channel: after a crash it would begin with what comes then. */
+  async storeNew(): Promise<void> {
+    if (!this.isStored) await this.store();
   }
 
   /** Writes the cursors now. */
@@ -142,7 +151,13 @@ export class ChannelSet {
     clearTimeout(this.storing);
     this.storing = undefined;
     const entries = [...this.cursors].map(([id, cursor]) => [id, this.stored(id, cursor)] as const);
-    await this.storage.set(STORE_KEY, Object.fromEntries(entries));
+    const writes = this.storage.set(STORE_KEY, Object.fromEntries(entries));
+    // One that is added while this is written needs the next.
+    this.isStored = true;
+    await writes.catch((error: unknown) => {
+      this.isStored = false;
+      throw error;
+    });
   }
 
   /** No further than what was dealt with: the rest comes again after a crash. */

@@ -136,8 +136,18 @@ export function extendChain(state: ChannelState, entry: StateEntry, seq: number,
   const key = findKey(entry, authorKey(state, entry));
   if (key === undefined) throw fail('unknown_device');
   if (!verifySigned(key, messageSigningInput(entry, 'MESSAGE'), entry.signature)) throw fail('bad_signature');
-  const next = { ...state, head: stateHash(entry), seq, epoch: state.epoch + (effect.rekey ? 1 : 0) };
-  return applied(next, effect, entry);
+  return applied(advanced(state, effect, entry, seq), effect, entry);
+}
+
+/** The same without signatures, for entries that lead to a head that somebody has signed: their hashes prove them. Throws ChainError. */
+export function followChain(state: ChannelState, entry: StateEntry, seq: number): ChannelState {
+  if (entry.prev_state !== state.head) throw new ChainError('not_the_next_entry', state.channelId);
+  const effect = effectOf(state, entry);
+  return applied(advanced(state, effect, entry, seq), effect, entry);
+}
+
+function advanced(state: ChannelState, effect: StateEffect, entry: StateEntry, seq: number): ChannelState {
+  return { ...state, head: stateHash(entry), seq, epoch: state.epoch + (effect.rekey ? 1 : 0) };
 }
 
 function effectOf(state: ChannelState, entry: StateEntry): StateEffect {

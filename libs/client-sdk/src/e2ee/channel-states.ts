@@ -19,7 +19,7 @@ import { SerialByKey } from './serial.js';
 const PREFIX = 'e2ee/channel/';
 const MAX_CACHED = 1_000;
 
-interface StatePage {
+export interface StatePage {
   channel: string;
   visibility: Visibility;
   genesis: Genesis | null;

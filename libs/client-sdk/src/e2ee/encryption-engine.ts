@@ -12,8 +12,10 @@ import { Decryptor } from './decryptor.js';
 import { DeviceDirectory } from './device-directory.js';
 import { liveDevices } from './device-log.js';
 import { Encryptor } from './encryptor.js';
+import { KeyAnswers } from './key-answers.js';
 import { KeyBackup } from './key-backup.js';
 import { KeyDesk } from './key-desk.js';
+import { KeyHolders } from './key-holders.js';
 import { KeyQueue } from './key-queue.js';
 import { KeyRequests } from './key-requests.js';
 import { sealedOf } from './decryptor.js';
@@ -23,6 +25,7 @@ import type { NodePort } from './node-port.js';
 import { OwnPrekeys } from './own-prekeys.js';
 import { OwnSenderKeys, startAgain, type OwnKey } from './own-sender-keys.js';
 import { PairSessions } from './pair-sessions.js';
+import { PastMembers } from './past-members.js';
 import { ReceivedKeys, type KeyOwner } from './received-keys.js';
 import { UnreadMessages } from './unread-messages.js';
 
@@ -58,11 +61,12 @@ export class EncryptionEngine {
   readonly reader: MessageReader;
   readonly queue: KeyQueue;
   readonly requests: KeyRequests;
+  readonly answers: KeyAnswers;
   private readonly unread: UnreadMessages;
   private ticking: ReturnType<typeof setInterval> | undefined;
   private upkeepDue = 0;
   private takenUp = false;
-  private tickRunning = false;
+  private ticked: Promise<void> | undefined;
 
   constructor(private readonly options: EngineOptions) {
     const { device, node, events, archive, now = Date.now } = options;
@@ -80,18 +84,36 @@ export class EncryptionEngine {
     this.months = new MonthKeys(storage, (key) => this.backup.addMonth(key));
     this.archive = new Archive(storage, this.months, archive);
     this.unread = new UnreadMessages(storage);
-    this.requests = new KeyRequests((outgoing) => this.sessions.send(outgoing), now);
-    const { states, sessions, received, own, requests, unread } = this;
+    const { states, sessions, received, own, unread } = this;
+    const self = { userId: device.userId, device: device.id };
+    const holders = new KeyHolders(self, states, directory);
+    this.requests = new KeyRequests({
+      own: self,
+      send: (outgoing) => sessions.send(outgoing),
+      holders: (owner) => holders.of(owner),
+      recover: (keyIds) => this.recover(keyIds, false),
+      now,
+    });
+    const { requests } = this;
     const onNewKey = (key: OwnKey) => this.backUpOwn(key);
     this.encryptor = new Encryptor({ device, states, directory, keys: own, sessions, onNewKey, now });
-    const desk = new KeyDesk({
-      userId: device.userId,
-      states,
-      received,
+    const decryptor = new Decryptor({ userId: device.userId, states, directory, keys: received, events, now });
+    this.answers = new KeyAnswers({
+      self,
       own,
-      events,
+      states,
+      past: new PastMembers(states, node),
+      decryptor,
+      node,
       send: (outgoing) => sessions.send(outgoing),
       handOver: (channelId) => this.encryptor.prepare(channelId),
+      backedUp: async (keyId) => (await this.backup.find(this.months, [keyId]))[0],
+    });
+    const desk = new KeyDesk({
+      states,
+      received,
+      answers: this.answers,
+      events,
       onKey: (owner, start, shared) => this.keyCame(owner, start, shared),
       onRefusal: (keyId) => this.refused(keyId),
       isWanted: (keyId, owner) => requests.wants(keyId, owner),
@@ -101,13 +123,14 @@ export class EncryptionEngine {
       userId: device.userId,
       storage,
       states,
-      decryptor: new Decryptor({ userId: device.userId, states, directory, keys: received, events, now }),
+      decryptor,
       keys: received,
       archive: this.archive,
       unread,
       requests,
       events,
       drainQueue: () => this.queue.drain(),
+      recover: (keyIds, anew) => this.recover(keyIds, anew),
       noteAnswer: (channelId) => this.encryptor.noteAnswer(channelId),
     });
   }
@@ -117,7 +140,7 @@ export class EncryptionEngine {
     this.directory.forgetFreshness();
     this.takenUp = false;
     clearInterval(this.ticking);
-    this.ticking = setInterval(() => void this.tick(), TICK_MS);
+    this.ticking = setInterval(() => (this.ticked ??= this.tick()), TICK_MS);
     // A node whose keys service is away still serves its readable channels.
     await this.takeUp().catch(() => undefined);
   }
@@ -125,6 +148,14 @@ export class EncryptionEngine {
   offline(): void {
     clearInterval(this.ticking);
     this.ticking = undefined;
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async idle(): Promise<void> {
+    await this.ticked;
+    await this.queue.idle();
+    await this.answers.idle();
+    await this.reader.idle();
   }
 
   /** Publishes prekeys, takes what lies in the queue, asks again for what is missing. */
@@ -151,7 +182,7 @@ export class EncryptionEngine {
 
   private async dropUsedKeys(): Promise<void> {
     await this.sessions.clear();
-    await this.own.clear();
+    await this.own.retireAll();
     // What this device wrote since the copy was made, only the backup can open.
     await this.storage.delete(RESTORED);
   }
@@ -195,15 +226,13 @@ export class EncryptionEngine {
     for (const { message } of await this.unread.all()) {
       const { frame } = sealedOf(message);
       const owner = { channelId: frame.channel_id, userId: frame.author, device: frame.device };
-      this.requests.want(frame.key_id, owner, frame.n);
+      this.requests.want(frame.key_id, owner, frame.n, message.node.seq);
       // It may have come in a way that told nobody: a restore.
-      await this.reader.keyArrived(frame.key_id);
+      await this.reader.keyArrived(frame.channel_id, frame.key_id);
     }
   }
 
   private async tick(): Promise<void> {
-    if (this.tickRunning) return;
-    this.tickRunning = true;
     try {
       if (!this.takenUp) await this.takeUp();
       this.reader.goOn();
@@ -213,7 +242,7 @@ export class EncryptionEngine {
     } catch {
       // The node is away or full: the next tick tries again.
     } finally {
-      this.tickRunning = false;
+      this.ticked = undefined;
     }
   }
 
@@ -228,15 +257,29 @@ export class EncryptionEngine {
   private async backUpOwn(key: OwnKey): Promise<void> {
     const start = startAgain(key, 0);
     const { userId, id } = this.options.device;
-    if (start !== undefined)
-      await this.backup.add(this.months, { channelId: key.channelId, userId, device: id }, start);
+    if (start === undefined) return;
+    await this.backup.add(this.months, { channelId: key.channelId, userId, device: id }, start);
+    // Before anything is said under it: a device that is lost in a moment leaves nothing unreadable. A full backup stops nobody.
+    await this.backup.flush().catch(() => undefined);
+  }
+
+  /** Keys that another device of this user has backed up. */
+  private async recover(keyIds: string[], anew: boolean): Promise<boolean> {
+    let found = false;
+    for (const { owner, start } of await this.backup.find(this.months, keyIds)) {
+      if (!(anew ? await this.received.renew(owner, start) : await this.received.put(owner, start))) continue;
+      found = true;
+      // Not waited for: whoever reads now holds the channel.
+      void this.reader.keyArrived(owner.channelId, start.keyId).catch(() => undefined);
+    }
+    return found;
   }
 
   private async keyCame(owner: KeyOwner, start: SenderKeyStart, shared: boolean): Promise<void> {
     // The backup keeps what is there: a false share must not take the owner's place in it.
     if (!shared) await this.backup.add(this.months, owner, start);
     // Not waited for: the queue goes on while messages are read.
-    void this.reader.keyArrived(start.keyId).catch(() => undefined);
+    void this.reader.keyArrived(owner.channelId, start.keyId).catch(() => undefined);
   }
 
   private async refused(keyId: string): Promise<void> {

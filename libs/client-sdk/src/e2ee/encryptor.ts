@@ -117,39 +117,50 @@ export class Encryptor {
     const recipients = await recipientsOf(state, this.own, directory);
     let key = await keys.current(channelId);
     if (key === undefined || this.mustRotate(key, state, recipients)) {
-      key = await keys.rotate(channelId, state.epoch);
+      key = await keys.rotate(channelId, state.epoch, revokedIn(recipients));
       await onNewKey(key);
     }
     return { key: await this.handOver(key, recipients), state, recipients };
   }
 
-  /** 1,000 messages or 24 h; a new epoch; a device that had the key may read no longer; the DM changed its direction. */
-  private mustRotate(key: OwnKey, state: ChannelState, { devices }: Recipients): boolean {
+  /** 1,000 messages or 24 h; a new epoch; a device that may have the key may read no longer; the DM changed its direction. */
+  private mustRotate(key: OwnKey, state: ChannelState, recipients: Recipients): boolean {
     const chain = chainOf(key);
     const expired = chain.expired(this.parts.now());
     chain.wipe();
     if (expired || key.epoch !== state.epoch) return true;
     if (state.visibility === 'dm' && key.answered === true) return true;
-    const allowed = new Set(devices.map(({ userId, device }) => `${userId}/${device}`));
+    // It may have the key without having been handed it: out of its user's backup.
+    const known = key.revoked ?? {};
+    if (Object.entries(revokedIn(recipients)).some(([userId, count]) => count > (known[userId] ?? 0))) return true;
+    const allowed = new Set(recipients.devices.map(({ userId, device }) => `${userId}/${device}`));
     return Object.keys(key.handed).some((address) => !allowed.has(address));
   }
 
   private async handOver(key: OwnKey, { devices }: Recipients): Promise<OwnKey> {
     const missing = devices.filter((address) => !hasKey(key, address));
     if (missing.length === 0) return key;
-    const starts = missing.map((address) => ({ address, start: startFor(key, address.userId) }));
+    const starts = missing.map((address) => ({ address, start: this.startFor(key, address.userId) }));
     const outgoing = starts.map(({ address, start }) => ({ ...address, payload: payloadOf(key, start) }));
     const reached = await this.parts.sessions.send(outgoing);
     const given = new Map(starts.map(({ address, start }) => [addressKey(address), start.n]));
     await this.parts.keys.handedTo(key, given, new Set(reached.map(addressKey)));
     return key;
   }
+
+  /** A user's further devices get the key from where his first one has it, our own from its beginning; newcomers from the next message on. */
+  private startFor(key: OwnKey, userId: string): SenderKeyStart {
+    const n = userId === this.own.userId ? 0 : entitledFrom(key, userId);
+    return (n === undefined ? undefined : startAgain(key, n)) ?? chainOf(key).start();
+  }
 }
 
-/** A user's further devices get the key from where his first one has it; newcomers from the next message on. */
-function startFor(key: OwnKey, userId: string): SenderKeyStart {
-  const n = entitledFrom(key, userId);
-  return (n === undefined ? undefined : startAgain(key, n)) ?? chainOf(key).start();
+/** How many devices each member has revoked. */
+function revokedIn({ logs }: Recipients): Record<string, number> {
+  const counts = [...logs].map(([userId, { devices }]) => {
+    return [userId, Object.values(devices).filter(({ revoked }) => revoked !== undefined).length] as const;
+  });
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
 function payloadOf({ channelId, epoch, keyId }: OwnKey, { n, chainKey }: SenderKeyStart): KeyPayload {

@@ -9,7 +9,7 @@ import {
   type SecretBytes,
   type SenderKeyStart,
 } from '@dcp/crypto';
-import { MAX_BACKUP_RECORDS, type BackupPage, type BackupRecord } from '@dcp/protocol';
+import { MAX_BACKUP_IDS, MAX_BACKUP_RECORDS, type BackupPage, type BackupRecord } from '@dcp/protocol';
 import type { Storage } from '../storage/storage.js';
 import { monthAt, type MonthKey, type MonthKeys } from './month-keys.js';
 import type { NodePort } from './node-port.js';
@@ -110,6 +110,32 @@ export class KeyBackup {
       if (key !== undefined) keys.push(key);
     }
     return keys;
+  }
+
+  /** Those of these sender keys that the backup has and that can be opened. */
+  async find(months: MonthKeys, keyIds: readonly string[]): Promise<BackedUp[]> {
+    if (!this.enabled) return [];
+    const records = await this.named(keyIds);
+    const missing = new Set<string>();
+    for (const { body } of records) {
+      const id = readable(() => fromUtf8(fromBase64(body)).split(':')[0]);
+      if (id !== undefined && (await months.find(id)) === undefined) missing.add(KEY_RECORD + id);
+    }
+    for (const record of await this.named([...missing])) await this.readMonth(months, record);
+    const keys = await Promise.all(records.map((record) => this.readKey(months, record)));
+    return keys.filter((key) => key !== undefined);
+  }
+
+  private async named(ids: readonly string[]): Promise<BackupRecord[]> {
+    const records: BackupRecord[] = [];
+    for (let at = 0; at < ids.length; at += MAX_BACKUP_IDS) {
+      const some = ids.slice(at, at + MAX_BACKUP_IDS).map((id) => encodeURIComponent(id));
+      const page = await this.node
+        .rest<BackupPage>(`/backup/records?ids=${some.join(',')}`)
+        .catch((error: unknown) => this.noteRefusal(error));
+      records.push(...(page?.records ?? []));
+    }
+    return records;
   }
 
   private async records(): Promise<BackupRecord[]> {

@@ -1,23 +1,17 @@
-import { fromBase64, toBase64 } from '@dcp/crypto';
+import { fromBase64 } from '@dcp/crypto';
 import type { KeyHandOver, KeyPayload, KeyShare } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import type { ChannelState } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
-import { entitledFrom, hasKey, startAgain, type OwnSenderKeys } from './own-sender-keys.js';
-import { type DeviceAddress, type Outgoing } from './pair-sessions.js';
+import type { KeyAnswers } from './key-answers.js';
+import type { DeviceAddress } from './pair-sessions.js';
 import type { KeyOwner, ReceivedKeys } from './received-keys.js';
 
-type KeyRequest = Extract<KeyPayload, { t: 'ask' }>;
-
 export interface KeyDeskParts {
-  userId: string;
   states: ChannelStates;
   received: ReceivedKeys;
-  own: OwnSenderKeys;
+  answers: KeyAnswers;
   events: EventHub;
-  send(outgoing: Outgoing[]): Promise<unknown>;
-  /** Hands the channel's key to whoever may have it and has not. */
-  handOver(channelId: string): Promise<void>;
   /** `shared`: it came from somebody else than its owner. */
   onKey(owner: KeyOwner, start: { keyId: string; n: number; chainKey: Uint8Array }, shared: boolean): Promise<void>;
   onRefusal(keyId: string): Promise<void>;
@@ -25,7 +19,7 @@ export interface KeyDeskParts {
   isWanted(keyId: string, owner: KeyOwner): boolean;
 }
 
-/** Deals with what devices tell each other about sender keys: takes them, hands them over again, refuses. */
+/** Deals with what devices tell each other about sender keys: takes them, has questions answered, hears refusals. */
 export class KeyDesk {
   constructor(private readonly parts: KeyDeskParts) {}
 
@@ -37,7 +31,7 @@ export class KeyDesk {
       case 'share':
         return await this.takeShared(from, payload);
       case 'ask':
-        return await this.answer(from, payload);
+        return await this.parts.answers.answer(from, payload);
       case 'deny':
         return await this.refused(from, payload);
       case 'ping':
@@ -72,21 +66,6 @@ export class KeyDesk {
     if (has(await this.parts.states.get(channelId).catch(() => undefined))) return true;
     // He may have joined a moment ago: his hand-over can be faster than the entry that lets him in.
     return has(await this.parts.states.refresh(channelId).catch(() => undefined));
-  }
-
-  /** Who had the key gets it again, from where he had it; who is a member now gets it from now on; others are refused. */
-  private async answer(from: DeviceAddress, { channel_id: channelId, key_id: keyId }: KeyRequest): Promise<void> {
-    const key = await this.parts.own.byId(channelId, keyId);
-    const n = key === undefined ? undefined : entitledFrom(key, from.userId);
-    const start = key === undefined || n === undefined ? undefined : startAgain(key, n);
-    if (key !== undefined && start !== undefined) {
-      const chain = toBase64(start.chainKey);
-      const payload = { t: 'key', channel_id: channelId, epoch: key.epoch, key_id: keyId, n: start.n, chain } as const;
-      return void (await this.parts.send([{ ...from, payload }]));
-    }
-    const current = await this.parts.own.current(channelId);
-    if (current !== undefined && !hasKey(current, from)) await this.parts.handOver(channelId).catch(() => undefined);
-    await this.parts.send([{ ...from, payload: { t: 'deny', channel_id: channelId, key_id: keyId } }]);
   }
 
   /** Only the key's owner can refuse it, and only when he was asked. */

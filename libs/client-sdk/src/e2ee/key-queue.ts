@@ -41,6 +41,11 @@ export class KeyQueue {
     return this.running;
   }
 
+  /** Resolves when nothing is being read. */
+  async idle(): Promise<void> {
+    await this.running?.catch(() => undefined);
+  }
+
   private async run(): Promise<void> {
     do {
       this.again = false;

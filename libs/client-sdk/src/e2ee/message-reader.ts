@@ -9,7 +9,8 @@ import { DecryptError, type DecryptFault } from './decrypt-fault.js';
 import { sealedOf, type Decryptor } from './decryptor.js';
 import type { KeyRequests } from './key-requests.js';
 import type { ReceivedKey, ReceivedKeys } from './received-keys.js';
-import type { UnreadMessages } from './unread-messages.js';
+import { SerialByKey } from './serial.js';
+import type { Unread, UnreadMessages } from './unread-messages.js';
 
 export interface ReaderParts {
   userId: string;
@@ -23,6 +24,11 @@ export interface ReaderParts {
   events: EventHub;
   /** Reads this device's queue to its end: hand-overs lie there before what they unlock. */
   drainQueue(): Promise<void>;
+  /**
+   * Looks for these keys in the own backup: another device of this user may have had them. Answers whether one came. `anew`: chains that
+   * are there begin again.
+   */
+  recover(keyIds: string[], anew: boolean): Promise<boolean>;
   /** Somebody else wrote in a DM. */
   noteAnswer(channelId: string): Promise<void>;
 }
@@ -56,6 +62,8 @@ export class MessageReader {
   private readonly lines = new Map<string, Line>();
   /** Keys that their owners will not give: not asked for again before the next start. */
   private readonly refused = new Set<string>();
+  /** A channel's stream, its history and its late keys are read one after the other: each key opens its message once. */
+  private readonly reading = new SerialByKey();
 
   constructor(private readonly parts: ReaderParts) {}
 
@@ -84,17 +92,24 @@ export class MessageReader {
   }
 
   /** A key has come: what it unlocks is read now. */
-  async keyArrived(keyId: string): Promise<void> {
-    for (const { channel, message } of await this.parts.unread.under(keyId)) {
-      const read = await this.readAgain(message);
-      if (read === undefined) continue;
-      const { channel_id: channelId, node } = message;
+  async keyArrived(channelId: string, keyId: string): Promise<void> {
+    await this.reading.run(channelId, async () => {
+      for (const unread of await this.parts.unread.under(keyId)) await this.readLate(unread);
+      if ((await this.parts.unread.under(keyId)).length === 0) this.parts.requests.settle(keyId);
+    });
+  }
+
+  private async readLate({ channel, message }: Unread): Promise<void> {
+    const read = await this.readOne(message, false);
+    if (read.fault === 'no_key') return;
+    const { channel_id: channelId, node } = message;
+    if (read.fault === undefined) {
       await this.write([read]);
       await this.index([read]);
-      await this.parts.unread.remove(message);
-      this.parts.events.emit('decrypted', { channel, channelId, seq: node.seq, message: read.message ?? message });
     }
-    if ((await this.parts.unread.under(keyId)).length === 0) this.parts.requests.settle(keyId);
+    await this.parts.unread.remove(message);
+    if (read.fault === undefined)
+      this.parts.events.emit('decrypted', { channel, channelId, seq: node.seq, message: read.message });
   }
 
   /** The owner will not give this key: what waits for it stays unreadable. */
@@ -114,17 +129,36 @@ export class MessageReader {
    * Nothing that is not encrypted is believed, and of state entries only what their author signed.
    */
   async readPage(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
+    const [first] = messages;
+    return first === undefined ? [] : await this.reading.run(first.channel_id, () => this.readOld(messages));
+  }
+
+  private async readOld(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
     const outcomes: Outcome[] = [];
     for (const message of messages) {
       const isState = message.type === 'system';
       outcomes.push(isState ? await this.readOldState(message) : await this.readOne(message, false));
     }
     await this.write(outcomes);
+    await this.readFromBackup(outcomes);
     await this.index(outcomes);
     for (const { message, fault } of outcomes) if (fault === 'no_key') await this.askFor(message);
     return outcomes.map(({ message, fault }) =>
       fault === undefined ? message : { ...message, content: {}, undecryptable: { reason: fault } },
     );
+  }
+
+  /** Keys that this device was never given, or that have expired here since: the own backup may have them. */
+  private async readFromBackup(outcomes: Outcome[]): Promise<void> {
+    for (const fault of ['no_key', 'replayed'] as const) {
+      const missing = outcomes.filter((one) => one.fault === fault).map(({ message }) => message.encryption.key_id);
+      const unknown = [...new Set(missing)].filter((keyId) => !this.parts.requests.has(keyId));
+      if (unknown.length === 0) continue;
+      if (!(await this.parts.recover(unknown, fault === 'replayed').catch(() => false))) continue;
+      for (const [at, { message, fault: was }] of outcomes.entries())
+        if (was === fault) outcomes[at] = await this.readOne(message, false);
+      await this.write(outcomes);
+    }
   }
 
   private async readOldState(message: DeliveredMessage): Promise<Outcome> {
@@ -153,7 +187,11 @@ export class MessageReader {
   }
 
   /** Answers what could not be dealt with now. */
-  private async readBatch(line: Line, batch: readonly EntryEvent[]): Promise<readonly EntryEvent[]> {
+  private readBatch(line: Line, batch: readonly EntryEvent[]): Promise<readonly EntryEvent[]> {
+    return this.reading.run(line.channelId, () => this.readNext(line, batch));
+  }
+
+  private async readNext(line: Line, batch: readonly EntryEvent[]): Promise<readonly EntryEvent[]> {
     const { outcomes, left } = await this.openBatch(line, batch);
     const read = outcomes.filter((one): one is Outcome => 'message' in one);
     try {
@@ -195,6 +233,10 @@ export class MessageReader {
     if (outcome.fault === 'no_key') {
       await this.parts.drainQueue().catch(() => undefined);
       outcome = await this.readOne(message, true);
+    }
+    if (outcome.fault === 'no_key' && !this.parts.requests.has(message.encryption.key_id)) {
+      const found = await this.parts.recover([message.encryption.key_id], false).catch(() => false);
+      if (found) outcome = await this.readOne(message, true);
     }
     if (outcome.fault === 'no_key') await this.askFor(message);
     if (message.author !== this.parts.userId) await this.noteDm(message.channel_id);
@@ -240,11 +282,6 @@ export class MessageReader {
     return fault === 'no_key' && this.refused.has(encryption.key_id) ? 'not_shared' : fault;
   }
 
-  private async readAgain(message: DeliveredMessage): Promise<Outcome | undefined> {
-    const outcome = await this.readOne(message, false);
-    return outcome.fault === undefined ? outcome : undefined;
-  }
-
   private async askFor(message: DeliveredMessage): Promise<void> {
     await this.parts.unread.add(message);
     const { frame } = sealedOf(message);
@@ -252,6 +289,7 @@ export class MessageReader {
       frame.key_id,
       { channelId: frame.channel_id, userId: frame.author, device: frame.device },
       frame.n,
+      message.node.seq,
     );
   }
 

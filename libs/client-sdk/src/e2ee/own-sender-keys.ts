@@ -21,6 +21,8 @@ export interface OwnKey {
   handed: Record<string, number>;
   /** From which message on devices may have it that could not be reached yet. */
   owed: Record<string, number>;
+  /** How many devices each member had revoked when the key was made; those that had none are left out. */
+  revoked?: Record<string, number>;
   /** DM: the other side has written since our last message. */
   answered?: boolean;
 }
@@ -45,7 +47,7 @@ export class OwnSenderKeys {
   }
 
   /** A new key; the old one is put aside. Nothing has it yet. */
-  async rotate(channelId: string, epoch: number): Promise<OwnKey> {
+  async rotate(channelId: string, epoch: number, revoked: Record<string, number>): Promise<OwnKey> {
     const old = await this.current(channelId);
     const chain = SenderKey.create(this.now());
     const key: OwnKey = {
@@ -57,6 +59,7 @@ export class OwnSenderKeys {
       starts: this.keepStart ? { 0: toBase64(chain.start().chainKey) } : {},
       handed: {},
       owed: {},
+      revoked,
     };
     chain.wipe();
     const changes = new Map<string, unknown>([[PREFIX + channelId, key]]);
@@ -114,11 +117,16 @@ export class OwnSenderKeys {
     await this.storage.apply(changes);
   }
 
-  /** After a restored backup: no key of the other copy is used again. */
-  async clear(): Promise<void> {
+  /** After a restored backup: no key of the other copy is used again, but who had one can still ask for it. */
+  async retireAll(): Promise<void> {
     this.cache.clear();
-    const keys = await this.storage.keys(PREFIX);
-    await this.storage.apply(new Map(keys.map((key) => [key, undefined])));
+    const changes = new Map<string, unknown>();
+    for (const name of await this.storage.keys(PREFIX)) {
+      const key = await this.storage.get<OwnKey>(name);
+      if (key !== undefined) changes.set(OLD_PREFIX + key.keyId, key);
+      changes.set(name, undefined);
+    }
+    await this.storage.apply(changes);
   }
 }
 

@@ -64,6 +64,16 @@ export class ReceivedKeys {
     return true;
   }
 
+  /** Begins a chain again as the backup has it: what has expired of it opens once more. */
+  async renew(owner: KeyOwner, start: SenderKeyStart): Promise<boolean> {
+    const known = await this.find(start.keyId);
+    if (known !== undefined && !sameOwner(known, owner)) return false;
+    const key = { ...owner, used: this.now(), chain: ReceivedSenderKey.from(start, this.now()) };
+    this.remember(start.keyId, key);
+    await this.storage.set(...this.entry(start.keyId, key));
+    return true;
+  }
+
   /** Uses one key of a chain; what has to be written afterwards comes with `entry`. Throws DecryptError. */
   async require(keyId: string, owner: KeyOwner): Promise<ReceivedKey> {
     const key = await this.find(keyId);

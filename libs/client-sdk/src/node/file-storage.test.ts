@@ -110,8 +110,21 @@ describe('FileStorage', () => {
     await expect(new FileStorage(folder).get('a')).rejects.toMatchObject({ details: { reason: 'in_use' } });
     await storage.close();
     await writeFile(join(folder, 'in-use-by'), '999999999');
-    expect(await storage.get('a')).toBe(1);
+    const next = new FileStorage(folder);
+    expect(await next.get('a')).toBe(1);
     expect(await readFile(join(folder, 'in-use-by'), 'utf8')).toBe(String(process.pid));
+    await next.close();
+  });
+
+  it('once closed it stays closed: what is still under way does not take the folder again', async () => {
+    await storage.set('a', 1);
+    const [under] = await Promise.allSettled([storage.set('b', 2), storage.close()]);
+    expect(under.status).toBe('rejected');
+    for (const late of [storage.get('a'), storage.set('a', 2), storage.keys('')])
+      await expect(late).rejects.toThrow('closed');
+    const next = new FileStorage(folder);
+    expect(await next.get('a')).toBe(1);
+    await next.close();
   });
 
   it('only its user reads the folder and the file', async () => {

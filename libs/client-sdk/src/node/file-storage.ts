@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Serial } from '../e2ee/serial.js';
-import type { Changes, Storage } from '../storage/storage.js';
+import { storageClosed, type Changes, type Storage } from '../storage/storage.js';
 import { lockFolder, type FolderLock } from './folder-lock.js';
 
 /** Where a key's value stands in the file. */
@@ -30,12 +30,14 @@ export class FileStorage implements Storage {
   private size = 0;
   private live = 0;
   private opening: Promise<void> | undefined;
+  private closed = false;
 
   constructor(private readonly folder: string) {}
 
   async get<T>(key: string): Promise<T | undefined> {
     await this.opened();
     return await this.line.run(async () => {
+      if (this.closed) throw storageClosed();
       const place = this.places.get(key);
       return place === undefined ? undefined : (JSON.parse(await this.read(place)) as T);
     });
@@ -53,6 +55,7 @@ export class FileStorage implements Storage {
     if (changes.size === 0) return;
     await this.opened();
     await this.line.run(async () => {
+      if (this.closed) throw storageClosed();
       await this.append([...changes]);
       if (this.size - this.live > Math.max(MIN_GARBAGE, this.live)) await this.compact();
     });
@@ -63,19 +66,21 @@ export class FileStorage implements Storage {
     return [...this.places.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
-  /** Gives the folder free for another process. */
+  /** Gives the folder free for another process; nothing is read or written after it. */
   async close(): Promise<void> {
+    this.closed = true;
+    await this.opening?.catch(() => undefined);
     await this.line.run(async () => {
       await this.file?.close();
       await this.lock?.release();
       this.file = undefined;
       this.lock = undefined;
-      this.opening = undefined;
       this.places.clear();
     });
   }
 
   private opened(): Promise<void> {
+    if (this.closed) return Promise.reject(storageClosed());
     this.opening ??= this.open().catch((error: unknown) => {
       this.opening = undefined;
       throw error;

@@ -92,6 +92,11 @@ export class Outbox {
     return this.flushing;
   }
 
+  /** Resolves when nothing is being sent. */
+  async idle(): Promise<void> {
+    await this.flushing?.catch(() => undefined);
+  }
+
   private async run(): Promise<DcpError | undefined> {
     for (let entry = this.entries[0]; entry !== undefined; entry = this.entries[0]) {
       const outcome = await this.trySend(entry);

@@ -15,6 +15,11 @@ export interface Storage {
   keys(prefix: string): Promise<string[]>;
 }
 
+/** What an adapter that was closed answers: a client that still has something under way must not open it again. */
+export function storageClosed(): Error {
+  return new Error('the storage was closed');
+}
+
 /** Keeps everything in memory: for tests and for accounts that leave no trace. */
 export class MemoryStorage implements Storage {
   private readonly values = new Map<string, string>();

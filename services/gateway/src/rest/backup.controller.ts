@@ -1,6 +1,6 @@
 import { KEYS } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { backupRecord, parseWith, putBackup } from '@dcp/protocol';
+import { backupRecord, invalidFormat, MAX_BACKUP_IDS, parseWith, putBackup } from '@dcp/protocol';
 import { Body, Controller, Delete, Get, Inject, Put, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -11,6 +11,11 @@ export const backupQuery = z.looseObject({
   month: backupRecord.shape.month.optional(),
   /** `next` of the page before. */
   after: z.string().max(128).optional(),
+  /** Only these records, separated by commas; neither `month` nor `after` goes with it. */
+  ids: z
+    .string()
+    .max(MAX_BACKUP_IDS * 129)
+    .optional(),
 });
 /** Strict: a misspelt month must not delete everything. */
 export const backupMonth = z.strictObject({ month: backupRecord.shape.month.optional() });
@@ -36,7 +41,11 @@ export class BackupController {
   @Get()
   async read(@Req() request: FastifyRequest, @Query() query: unknown): Promise<object> {
     const session = this.context.session(request, 5);
-    const { month, after } = parseWith(backupQuery, query);
+    const { month, after, ids } = parseWith(backupQuery, query);
+    if (ids !== undefined) {
+      if (month !== undefined || after !== undefined) throw invalidFormat('either ids or a page', 'ids');
+      return await this.bus.request(KEYS.backupRecords, { session, ids: ids.split(',') });
+    }
     return await this.bus.request(KEYS.backup, { session, month, after });
   }
 

@@ -6,12 +6,14 @@ import {
   type BackupRecord,
   DcpError,
   invalidFormat,
+  MAX_BACKUP_IDS,
   parseWith,
   putBackup,
 } from '@dcp/protocol';
 import { z } from 'zod';
 import { type BackupStore, bytesOf, PAGE_BYTES } from './backup.store.js';
 
+const backupIds = z.array(backupRecord.shape.id).min(1).max(MAX_BACKUP_IDS);
 const backupQuery = z.object({ month: backupRecord.shape.month.optional(), after: z.string().max(128).optional() });
 
 /** A user's sealed backup (profile §5). What is there is never written over, only deleted: two devices that back up the same cannot spoil each other's records. */
@@ -34,6 +36,12 @@ export class BackupService {
     checkAccount(session);
     parseWith(backupQuery, { month, after });
     return this.store.page(session.user_id, month, after);
+  }
+
+  /** Those of these records that are there; what does not fit into one page is left out. */
+  async find(session: Session, ids: unknown): Promise<BackupPage> {
+    checkAccount(session);
+    return this.store.find(session.user_id, parseWith(backupIds, ids));
   }
 
   async delete(session: Session, month: string | undefined): Promise<{ deleted: number }> {

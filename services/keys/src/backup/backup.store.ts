@@ -23,6 +23,12 @@ const PAGE = `
   select r.id, r.month, r.body, m.found::int as found from measured m join backup_records r on r.user_id = $1 and r.id = m.id
   where m.place <= ${PAGE_RECORDS} and (m.total <= ${PAGE_BYTES} or m.place = 1) order by m.id`;
 
+const FIND = `
+  with measured as (
+    select id, month, body, sum(octet_length(body)) over (order by id) as total
+    from backup_records where user_id = $1 and id = any($2))
+  select id, month, body from measured where total <= ${PAGE_BYTES} order by id`;
+
 const DELETE = `
   with gone as (
     delete from backup_records where user_id = $1 and ($2::text is null or month = $2) returning octet_length(body) as size)
@@ -66,6 +72,12 @@ export class BackupStore {
     const more = (rows[0]?.found ?? 0) > rows.length;
     const records = rows.map(({ id, month: its, body }) => ({ id, month: its, body }));
     return { records, next: more ? (records.at(-1)?.id ?? null) : null };
+  }
+
+  /** By name; none of them is missing for want of room unless the page is full. */
+  async find(userId: string, ids: readonly string[]): Promise<BackupPage> {
+    const { rows } = await this.pool.query<BackupRecord>({ name: 'backup_find', text: FIND, values: [userId, ids] });
+    return { records: rows, next: null };
   }
 
   remove(userId: string, month: string | undefined): Promise<number> {
