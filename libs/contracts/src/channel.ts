@@ -92,6 +92,43 @@ export interface CreateRequest {
   entry?: Record<string, unknown> | undefined;
 }
 
+/** A channel as its home node tells another node of it. */
+export interface HomedChannel extends ChannelInfo {
+  home_node: string;
+  home_epoch: number;
+  /** Null for a DM. */
+  genesis: Genesis | null;
+  genesis_signature: string | null;
+  state_head: string | null;
+  epoch: number;
+  /** The asking user is in it, or invited. */
+  standing: 'member' | 'invited' | 'none';
+}
+
+/** What a user of another node wants of a channel whose home is here. */
+export interface PeerChange {
+  user_id: string;
+  channel_id: string;
+  change: 'join' | 'leave' | 'state' | 'open_dm';
+  /** Mode `e2ee`: the signed entry. */
+  entry?: Record<string, unknown> | undefined;
+  /** `open_dm`: the user of this node. */
+  other?: string | undefined;
+}
+
+/** As its author signed it (§6.1). */
+export interface PeerPost {
+  channel_id: string;
+  message: Record<string, unknown>;
+}
+
+/** A node that has members in a channel of this one. */
+export interface AudienceNode {
+  node_id: string;
+  /** `seq` of the entry that brought its first present member. */
+  since: number;
+}
+
 /** A change of an `e2ee` channel's state, as its author signed it; not yet checked. */
 export interface ChangeStateRequest {
   session: Session;

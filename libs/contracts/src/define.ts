@@ -1,5 +1,5 @@
 /** The services that exist; each has its own bus user. */
-export const SERVICES = ['gateway', 'auth', 'keys', 'channel'] as const;
+export const SERVICES = ['gateway', 'auth', 'keys', 'channel', 'federation', 'trust-chain'] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** A request: `callers` may ask, `server` answers. `*` in a subject stands for one word that the caller fills in. */

@@ -1,5 +1,8 @@
 import { SERVICES, type RpcContract, type Service, type TopicContract } from './define.js';
+import { FEDERATION } from './federation.js';
+import { PEER } from './peer.js';
 import { AUTH, CHANNEL, GATEWAY, KEYS } from './subjects.js';
+import { TRUST } from './trust.js';
 
 type Contract = RpcContract<never, unknown> | TopicContract<never>;
 
@@ -10,7 +13,7 @@ export interface BusPermissions {
   subscribe: string[];
 }
 
-const ALL: readonly Contract[] = [AUTH, CHANNEL, GATEWAY, KEYS].flatMap(
+const ALL: readonly Contract[] = [AUTH, CHANNEL, GATEWAY, KEYS, FEDERATION, PEER, TRUST].flatMap(
   (group) => Object.values(group) as unknown as Contract[],
 );
 

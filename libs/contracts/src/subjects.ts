@@ -131,14 +131,19 @@ export const CHANNEL = {
   membership: rpc<{ user_id: string; channel_id: string }, C.Membership>('channel.membership', 'channel', 'gateway'),
 
   history: rpc<C.HistoryRequest, C.HistoryPage>('channel.history', 'channel', 'gateway'),
-  range: rpc<C.RangeRequest, C.EntryBatch & { head: number }>('channel.range', 'channel', 'gateway'),
+  range: rpc<C.RangeRequest, C.EntryBatch & { head: number }>('channel.range', 'channel', 'gateway', 'federation'),
+  /** Other nodes that have members in channels whose home is here. In pages by channel id: of all channels, or of one. */
+  audience: rpc<
+    { channel_id?: string | undefined; after?: string | undefined },
+    { channels: { channel_id: string; last_seq: number; nodes: C.AudienceNode[] }[]; next?: string }
+  >('channel.audience', 'channel', 'federation'),
   heads: rpc<{ channel_ids: string[] }, { heads: Record<string, number> }>('channel.heads', 'channel', 'gateway'),
 
   /** Removes a user from every channel and wipes what he wrote: an ended temporary account, or one that its owner deletes. Safe to repeat. */
   forgetUser: rpc<{ user_id: string }, { channels: number; entries: number }>('channel.forget-user', 'channel', 'auth'),
 
   /** `channel.entries.<channel_id>`: what was committed, in order. */
-  entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway'),
+  entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway', 'federation'),
   membershipChanged: topic<C.MembershipChanged>('channel.event.membership-changed', 'channel', 'gateway'),
   invitationChanged: topic<C.InvitationChanged>('channel.event.invitation-changed', 'channel', 'gateway'),
   devicesChanged: topic<C.MemberDevicesChanged>('channel.event.devices-changed', 'channel', 'gateway'),

@@ -5,6 +5,7 @@ export * from './commands.js';
 export * from './devices.js';
 export * from './errors.js';
 export * from './events.js';
+export * from './federation.js';
 export * from './fields.js';
 export * from './genesis.js';
 export * from './identity-file.js';

@@ -1,0 +1,84 @@
+import type { TrustLevel } from '@dcp/protocol';
+import type { Session } from './auth.js';
+import { rpc } from './define.js';
+
+/** The node that asks: its link is authenticated, so its id is true. */
+export interface Peer {
+  node_id: string;
+  trust: TrustLevel;
+}
+
+/** A question that came from another node, on its way to the service that answers it. */
+export interface PeerCall<B> {
+  peer: Peer;
+  body: B;
+}
+
+/** A question for another node. `via` is a host at which the node may be found when it is not known yet (profile §2). */
+export interface PeerQuestion {
+  node_id: string;
+  via?: string | undefined;
+  /** A key of `PEER_KINDS`. */
+  kind: string;
+  body: object;
+  /** Default 10,000. */
+  timeout_ms?: number | undefined;
+}
+
+export type LinkState = 'up' | 'connecting' | 'waiting' | 'off';
+
+/** A node that this one has to do with, as operators see it. */
+export interface PeerSummary {
+  node_id: string;
+  name: string | null;
+  endpoint: string | null;
+  trust: TrustLevel;
+  link: LinkState;
+  /** `ed25519:` key that was pinned when the node was first seen. */
+  key: string | null;
+  first_seen: string;
+  last_seen: string | null;
+  last_error: string | null;
+  /** Questions that wait for their answers. */
+  waiting: number;
+  /** Entries that the node has not taken yet, over all channels. */
+  lag: number;
+}
+
+/** One step of `dcp federation doctor`. `fix` says what to do when it is not `ok`. */
+export interface DoctorCheck {
+  check: 'document' | 'srv' | 'tls' | 'key' | 'clock' | 'loopback' | 'link';
+  ok: boolean;
+  found: string;
+  fix?: string | undefined;
+}
+
+export const FEDERATION = {
+  /**
+   * Asks another node and resolves with its answer's body. Rejects with the other node's own error; NODE_UNREACHABLE when it cannot be
+   * found or does not answer in time, FEDERATION_ERROR when it is not who it should be or is blocked here.
+   */
+  ask: rpc<PeerQuestion, { body: Record<string, unknown> }>(
+    'federation.ask',
+    'federation',
+    'gateway',
+    'auth',
+    'keys',
+    'channel',
+    'trust-chain',
+  ),
+
+  peers: rpc<{ session: Session; after?: string | undefined }, { peers: PeerSummary[]; next?: string }>(
+    'federation.peers',
+    'federation',
+    'gateway',
+  ),
+  /** Forgets what was pinned of a node, so that its next document is believed: for a node that has lost its key. */
+  forget: rpc<{ session: Session; node_id: string }, { node_id: string }>('federation.forget', 'federation', 'gateway'),
+  /** Looks at one other node, or without `node` at this one from outside. */
+  doctor: rpc<{ session: Session; node?: string | undefined }, { checks: DoctorCheck[] }>(
+    'federation.doctor',
+    'federation',
+    'gateway',
+  ),
+} as const;

@@ -1,0 +1,125 @@
+import * as z from 'zod';
+import { hashField, ed25519KeyField, nodeIdField, signatureField, timeField, userIdField } from './fields.js';
+
+/** Federation between home nodes (§10, profile §6): what one node tells another. */
+
+export const FEDERATION_PROTOCOL = 'dcp-fed-v1';
+
+/** §10.3. `unknown` is the level of every node that nobody has rated. */
+export const TRUST_LEVELS = ['trusted', 'monitored', 'unknown', 'blocked'] as const;
+export type TrustLevel = (typeof TRUST_LEVELS)[number];
+
+/** How a link is bound to its TLS channel (profile §6); `none`: this node takes no links. */
+export const LINK_BINDINGS = ['none', 'exporter', 'spki'] as const;
+export type LinkBinding = (typeof LINK_BINDINGS)[number];
+
+/** One step from a node key to the next, signed by the older one (TYPE NODE): who has pinned the old key follows. */
+export const keyRotation = z.looseObject({
+  node: nodeIdField,
+  from: ed25519KeyField,
+  to: ed25519KeyField,
+  issued: timeField,
+  signature: signatureField,
+});
+export type KeyRotation = z.infer<typeof keyRotation>;
+
+/** `/.well-known/dcp/node.json`, signed by the first of its `keys` (TYPE NODE). */
+export const nodeDocument = z.looseObject({
+  id: nodeIdField,
+  name: z.string().max(100).optional(),
+  version: z.string().max(40),
+  features: z.array(z.string().max(40)).max(64),
+  keys: z.array(ed25519KeyField).min(1).max(4),
+  endpoints: z.array(z.string().max(300)).max(8),
+  binding: z.enum(LINK_BINDINGS),
+  /** `wss://host[:port]/federation/v1`; only with a binding other than `none`. */
+  federation: z.string().max(300).optional(),
+  /** Mode `spki`: SHA-256 of the public keys (SubjectPublicKeyInfo) of the edge's certificates. */
+  spki: z.array(hashField).max(8).optional(),
+  /** From the oldest to the present key. */
+  rotations: z.array(keyRotation).max(32).optional(),
+  issued: timeField,
+  /** Grows with every change: an older document never replaces a newer one. */
+  sequence: z.number().int().min(0),
+  signature: signatureField,
+});
+export type NodeDocument = z.infer<typeof nodeDocument>;
+
+/** §10.1: a node that the operator knows. */
+export const knownNode = z.looseObject({
+  id: nodeIdField,
+  endpoint: z.string().max(300),
+  name: z.string().max(100).optional(),
+  trust_level: z.enum(TRUST_LEVELS).optional(),
+});
+export const knownNodesFile = z.looseObject({ known_nodes: z.array(knownNode).max(10_000) });
+export type KnownNode = z.infer<typeof knownNode>;
+
+/** What §10.2 prints, with the optional members that the profile adds. */
+const frameMembers = {
+  id: z.string().max(64).optional(),
+  timestamp: timeField.optional(),
+  destination_node: nodeIdField.optional(),
+};
+
+/** §10.2: something encrypted for a user of the other node; opaque to both nodes. */
+export const routeMessageFrame = z.looseObject({
+  ...frameMembers,
+  type: z.literal('route_message'),
+  source_node: nodeIdField,
+  destination_user: userIdField,
+  encrypted_message: z.string().min(1).max(90_000),
+  signature: signatureField,
+});
+
+/** §10.2. The answer is an `answer` frame with the user's profile. */
+export const userLookupFrame = z.looseObject({
+  ...frameMembers,
+  type: z.literal('user_lookup'),
+  user_id: userIdField,
+  requesting_node: nodeIdField,
+});
+
+/** A question of one service of a node to the same service of another: `kind` says which, and what `body` is. */
+export const askFrame = z.looseObject({
+  ...frameMembers,
+  type: z.literal('ask'),
+  id: z.string().min(1).max(64),
+  kind: z.string().regex(/^[a-z][a-z_]{1,39}$/),
+  body: z.record(z.string(), z.unknown()),
+});
+
+export const answerFrame = z.looseObject({
+  type: z.literal('answer'),
+  id: z.string().min(1).max(64),
+  body: z.record(z.string(), z.unknown()),
+});
+
+/** §14.1, for the question `id`. */
+export const errorFrame = z.looseObject({
+  type: z.literal('error'),
+  id: z.string().min(1).max(64),
+  error: z.looseObject({
+    code: z.string().max(60),
+    message: z.string().max(1_000),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+/** One frame is at most this long as JSON; so is what a bus message may carry. */
+export const MAX_PEER_FRAME = 512 * 1024;
+
+/**
+ * The home's word on the order of a channel (profile §6): `head` is the running hash over the entries from `from` to `to`, begun with
+ * `prev_head`. Signed by the home node's key (TYPE ORDER).
+ */
+export const orderStatement = z.looseObject({
+  channel_id: z.string(),
+  epoch: z.number().int().min(0),
+  from: z.number().int().min(1),
+  to: z.number().int().min(1),
+  prev_head: hashField.nullable(),
+  head: hashField,
+  signature: signatureField,
+});
+export type OrderStatement = z.infer<typeof orderStatement>;
