@@ -158,6 +158,8 @@ export interface DevicesChanged {
   hash: string;
   action: 'add' | 'revoke';
   device: string;
+  /** A user of another node: his prekeys and queues are there. */
+  remote?: true;
 }
 
 export type { AuthSuccess, ChallengeFrame, DeviceEntry, NodeInfo, Preferences };

@@ -1,6 +1,6 @@
 import type { TrustLevel } from '@dcp/protocol';
 import type { Session } from './auth.js';
-import { rpc } from './define.js';
+import { rpc, topic } from './define.js';
 
 /** The node that asks: its link is authenticated, so its id is true. */
 export interface Peer {
@@ -53,7 +53,20 @@ export interface DoctorCheck {
   fix?: string | undefined;
 }
 
+/** The link to a node has come up at another instance of the federation service; whoever had it before lets go. */
+export interface LinkMoved {
+  node_id: string;
+  holder: string;
+  /** Grows with every change of hands. */
+  token: number;
+}
+
 export const FEDERATION = {
+  /** This node's document as other nodes see it: with the address, the binding and the certificate keys of its links. */
+  document: rpc<object, { document: Record<string, unknown> }>('federation.document', 'federation', 'gateway'),
+  /** `ed25519:` key of a node, as it was pinned; looks for a node that was not seen yet. */
+  key: rpc<{ node_id: string }, { key: string }>('federation.key', 'federation', 'trust-chain'),
+
   /**
    * Asks another node and resolves with its answer's body. Rejects with the other node's own error; NODE_UNREACHABLE when it cannot be
    * found or does not answer in time, FEDERATION_ERROR when it is not who it should be or is blocked here.
@@ -81,4 +94,10 @@ export const FEDERATION = {
     'federation',
     'gateway',
   ),
+
+  /** `federation.forward.<instance>`: a question for the instance that holds the link. CONFLICT `not_holder` when it does not. */
+  forward: rpc<PeerQuestion, { body: Record<string, unknown> }>('federation.forward.*', 'federation', 'federation'),
+  /** The node can be reached again: what waits for it need not wait any longer. */
+  linkUp: topic<{ node_id: string }>('federation.event.link-up', 'federation', 'keys', 'channel', 'trust-chain'),
+  linkMoved: topic<LinkMoved>('federation.event.link-moved', 'federation', 'federation'),
 } as const;

@@ -153,6 +153,19 @@ describe('withTransaction', () => {
     expect(await values(made)).toEqual([1, 1]);
   });
 
+  it('a connection that ends between two statements ends the transaction, not the process', async () => {
+    const made = await counters();
+    const ended = withTransaction(made, async (client) => {
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      const gone = new Promise((resolve) => client.once('end', resolve));
+      await made.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+      await gone;
+      return await client.query('select 1');
+    });
+    await expect(ended).rejects.toBeDefined();
+    expect(await withTransaction(made, async (client) => (await client.query('select 1')).rowCount)).toBe(1);
+  });
+
   it('runs again after a serialization failure', async () => {
     const made = await counters();
     let runs = 0;

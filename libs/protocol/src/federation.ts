@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { hashField, ed25519KeyField, nodeIdField, signatureField, timeField, userIdField } from './fields.js';
+import { base64Field, hashField, ed25519KeyField, nodeIdField, signatureField, timeField, userIdField } from './fields.js';
 
 /** Federation between home nodes (§10, profile §6): what one node tells another. */
 
@@ -123,3 +123,58 @@ export const orderStatement = z.looseObject({
   signature: signatureField,
 });
 export type OrderStatement = z.infer<typeof orderStatement>;
+
+/** The first frame of a link, from both ends. */
+export const linkHello = z.looseObject({
+  type: z.literal('hello'),
+  protocol: z.string().max(40),
+  node: nodeIdField,
+  to: nodeIdField,
+  document: nodeDocument,
+  /** 32 random bytes. */
+  nonce: base64Field.max(64),
+  time: timeField,
+});
+export type LinkHello = z.infer<typeof linkHello>;
+
+/** The second: the node key's signature (TYPE ROUTE) over `linkStatement`. */
+export const linkProof = z.looseObject({ type: z.literal('proof'), signature: signatureField });
+
+/** Why a link was not made; the last frame before it is closed. */
+export const linkRefusal = z.looseObject({
+  type: z.literal('refused'),
+  error: z.looseObject({ code: z.string().max(60), details: z.record(z.string(), z.unknown()).optional() }),
+});
+
+/** What a node signs to prove itself on a link. `binding` is base64 of the TLS exporter of RFC 9266: a proof serves one connection. */
+export interface LinkStatement {
+  type: 'link';
+  role: 'dialler' | 'listener';
+  from: string;
+  to: string;
+  /** The dialler's, then the listener's. */
+  nonces: [string, string];
+  binding: string;
+}
+
+/**
+ * The first line of every batch; the frames follow, one a line. Signed (TYPE ROUTE) together with `type: "batch"`, `from` and `to`, so
+ * that nothing can be put in, repeated, left out or moved to another link.
+ */
+export const batchHeader = z.looseObject({
+  /** SHA-256 over the nonces and the binding. */
+  link: hashField,
+  /** 1, 2, 3 … in each direction. */
+  counter: z.number().int().min(1),
+  /** SHA-256 of everything behind the first line. */
+  hash: hashField,
+  signature: signatureField,
+});
+export type BatchHeader = z.infer<typeof batchHeader>;
+
+/** More frames than this, or more bytes, are not put into one batch. */
+export const MAX_BATCH_FRAMES = 64;
+export const MAX_BATCH_LENGTH = 1024 * 1024;
+
+export type AskFrame = z.infer<typeof askFrame>;
+export type ErrorFrameBody = z.infer<typeof errorFrame>['error'];

@@ -63,7 +63,7 @@ export interface KeyStock {
   kem: number;
 }
 
-const deviceReference = z.looseObject({ user_id: userIdField, device: deviceIdField });
+export const deviceReference = z.looseObject({ user_id: userIdField, device: deviceIdField });
 export interface DeviceReference {
   user_id: string;
   device: string;
@@ -72,14 +72,15 @@ export interface DeviceReference {
 export const claimKeys = z.looseObject({ devices: z.array(deviceReference).min(1).max(MAX_CLAIM_DEVICES) });
 
 /** What a first contact needs: as published, signatures included. `kem` is one-time, or the last resort when the stock is used up. */
-export interface PrekeyBundle {
-  user_id: string;
-  device: string;
-  epoch: number;
-  signed: Prekey;
-  one_time?: Prekey | undefined;
-  kem?: Prekey | undefined;
-}
+export const prekeyBundle = z.looseObject({
+  user_id: userIdField,
+  device: deviceIdField,
+  epoch: z.number().int().min(0).max(1_000_000),
+  signed: prekeySchema,
+  one_time: prekeySchema.optional(),
+  kem: prekeySchema.optional(),
+});
+export type PrekeyBundle = z.infer<typeof prekeyBundle>;
 
 export interface ClaimedKeys {
   bundles: PrekeyBundle[];

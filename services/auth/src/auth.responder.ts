@@ -1,11 +1,15 @@
-import { AUTH } from '@dcp/contracts';
+import { AUTH, PEER } from '@dcp/contracts';
+import { parseWith, userIdField } from '@dcp/protocol';
+import { z } from 'zod';
 import type { Answering } from './answering.js';
 import type { AuthRooms } from './auth.rooms.js';
+
+const askedUser = z.looseObject({ user_id: userIdField });
 
 /** Everything that others may ask, and who answers it. */
 export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
-  const { account, admin, devices, login, node, registration, retrieval, sessions } = rooms;
+  const { account, admin, devices, login, node, registration, remote, retrieval, sessions } = rooms;
   serve(AUTH.node, () => node.describe());
   serve(AUTH.jwks, () => node.jwks());
   serve(AUTH.register, (request) => registration.register(request));
@@ -20,7 +24,7 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   serve(AUTH.appendDevice, ({ session, entry }) => devices.append(session, entry));
   serve(AUTH.retrievalParameters, ({ user_id }) => retrieval.parameters(user_id));
   serve(AUTH.retrieveIdentityFile, ({ user_id, retrieval_key }) => retrieval.fetch(user_id, retrieval_key));
-  serve(AUTH.profile, ({ user_id }) => account.profile(user_id));
+  serve(AUTH.profile, ({ user_id }) => (remote.isRemote(user_id) ? remote : account).profile(user_id));
   serve(AUTH.settings, ({ user_id }) => account.settings(user_id));
   serve(AUTH.updateAccount, ({ session, identity_file, retrieval_hash }) =>
     account.update(session, identity_file, retrieval_hash),
@@ -31,4 +35,15 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   serve(AUTH.pending, ({ session }) => admin.pending(session));
   serve(AUTH.createInvite, ({ session, uses, expires_in }) => admin.createInvite(session, uses, expires_in));
   serve(AUTH.invites, ({ session }) => admin.listInvites(session));
+  servePeers(serve, rooms);
+}
+
+/** What other nodes may ask of the accounts here. */
+function servePeers(serve: Answering['serve'], { account, devices, remote }: AuthRooms): void {
+  serve(PEER.user_lookup, ({ body }) => account.profile(parseWith(askedUser, body).user_id));
+  serve(PEER.device_logs, ({ body: { users } }) => devices.forPeer(users));
+  serve(PEER.devices_changed, async ({ peer, body }) => {
+    await remote.changed(peer.node_id, parseWith(askedUser, body).user_id);
+    return {};
+  });
 }

@@ -12,6 +12,8 @@ import { DeviceStore } from './devices/device.store.js';
 import { authMetrics } from './metrics.js';
 import { NodeKey } from './node/node-key.js';
 import { NodeService } from './node/node.service.js';
+import { RemoteLogStore } from './remote/remote-log.store.js';
+import { RemoteUsersService } from './remote/remote-users.service.js';
 import { RetrievalService } from './retrieval/retrieval.service.js';
 import { RetrievalStore } from './retrieval/retrieval.store.js';
 import { BruteForceWatch } from './sessions/brute-force-watch.js';
@@ -34,6 +36,7 @@ export class AuthRooms {
   readonly account: AccountService;
   readonly admin: AdminService;
   readonly devices: DeviceLogService;
+  readonly remote: RemoteUsersService;
   readonly retrieval: RetrievalService;
   readonly sweeper: Sweeper;
 
@@ -64,11 +67,13 @@ export class AuthRooms {
       watch,
     });
     this.registration = new RegistrationService({ config, key, accounts, work, clock, metrics });
+    const remoteLogs = new RemoteLogStore(pool);
+    this.remote = new RemoteUsersService({ nodeId: key.nodeId, store: remoteLogs, bus, clock, logger });
     this.account = new AccountService(accounts, sessions, key, bus);
     this.invites = new InviteService(this.prisma, key, clock);
     this.admin = new AdminService(accounts, sessions, this.invites);
-    this.devices = new DeviceLogService(deviceStore, accounts, sessions, bus, clock);
+    this.devices = new DeviceLogService(deviceStore, accounts, sessions, this.remote, bus, clock);
     this.retrieval = new RetrievalService(accounts, new RetrievalStore(pool), key, clock);
-    this.sweeper = new Sweeper({ pool, accounts, service: this.account, clock, logger, metrics });
+    this.sweeper = new Sweeper({ pool, accounts, remoteLogs, service: this.account, clock, logger, metrics });
   }
 }

@@ -2,12 +2,16 @@ import type { Clock, Logger, Pool } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
 import type { AccountService } from './accounts/account.service.js';
 import type { AccountStore } from './accounts/account.store.js';
+import type { RemoteLogStore } from './remote/remote-log.store.js';
 import type { AuthMetrics } from './metrics.js';
 
 /** Rows and accounts taken in one round; the next round comes soon. */
 const CHUNK = 1_000;
 const ACCOUNTS_PER_ROUND = 20;
 const HOUR_MS = 3_600_000;
+/** Logs of other nodes' users that nobody asked for in a month, and the oldest above this number, are asked for again when they are needed. */
+const REMOTE_LOGS_MS = 30 * 24 * HOUR_MS;
+const MAX_REMOTE_LOGS = 200_000;
 /**
  * What is over for so many milliseconds means nothing any more. Ended sessions stay listed as revoked until their tokens are over; used
  * challenges stay longer than a replica with a slow clock believes them to be good.
@@ -25,6 +29,7 @@ const COUNTS = `
 export interface SweeperParts {
   pool: Pool;
   accounts: AccountStore;
+  remoteLogs: RemoteLogStore;
   service: AccountService;
   clock: Clock;
   logger: Logger;
@@ -61,6 +66,9 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     await this.#tried('old rows', () => this.#removeOldRows());
+    await this.#tried('logs of other nodes', () =>
+      this.parts.remoteLogs.prune(new Date(this.parts.clock.now() - REMOTE_LOGS_MS), MAX_REMOTE_LOGS, CHUNK),
+    );
     await this.#tried('counts', () => this.#count());
     await this.#tried('accounts', () => this.#endAccounts());
   }

@@ -13,6 +13,8 @@ const schema = z.object({
   busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
   maxQueueItems: count(10_000).describe('Items that wait for one device'),
   maxQueueBytes: count(64 * MIB).describe('Their bytes'),
+  maxOutgoingItems: count(100_000).describe('Keys that wait for one other node'),
+  maxOutgoingBytes: count(256 * MIB).describe('Their bytes'),
   queueDays: count(30).describe('Days after which an item is given up'),
   maxBackupRecords: count(100_000).describe('Backup records of one account'),
   maxBackupBytes: count(64 * MIB).describe('Their bytes'),
@@ -42,6 +44,8 @@ export const keysConfigTable: ConfigTable<typeof schema> = {
     busPrefix: 'DCP_BUS_PREFIX',
     maxQueueItems: 'DCP_MAX_QUEUE_ITEMS',
     maxQueueBytes: 'DCP_MAX_QUEUE_BYTES',
+    maxOutgoingItems: 'DCP_MAX_OUTGOING_ITEMS',
+    maxOutgoingBytes: 'DCP_MAX_OUTGOING_BYTES',
     queueDays: 'DCP_QUEUE_DAYS',
     maxBackupRecords: 'DCP_MAX_BACKUP_RECORDS',
     maxBackupBytes: 'DCP_MAX_BACKUP_BYTES',
@@ -56,6 +60,8 @@ export const keysConfigTable: ConfigTable<typeof schema> = {
 type ModuleMember =
   | 'maxQueueItems'
   | 'maxQueueBytes'
+  | 'maxOutgoingItems'
+  | 'maxOutgoingBytes'
   | 'queueDays'
   | 'maxBackupRecords'
   | 'maxBackupBytes'

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { AUTH } from '@dcp/contracts';
+import { AUTH, FEDERATION } from '@dcp/contracts';
 import { ready } from '@dcp/crypto';
 import { applyMigrations, type Subscription } from '@dcp/node-kit';
 import { type BeforeApplicationShutdown, type DynamicModule, Module, type OnModuleInit } from '@nestjs/common';
@@ -30,6 +30,7 @@ class KeysLifecycle implements OnModuleInit, BeforeApplicationShutdown {
     serveKeys(this.#answering, this.#rooms);
     this.#subscriptions = [
       bus.subscribe(AUTH.devicesChanged, (event) => this.#rooms.forget.heard(event), SCHEMA),
+      bus.subscribe(FEDERATION.linkUp, ({ node_id }) => void this.#rooms.relay.wake(node_id), SCHEMA),
       health.register('keys.bus', () => {
         if (bus.state !== 'connected') throw new Error(`the bus is ${bus.state}`);
       }),
@@ -38,12 +39,14 @@ class KeysLifecycle implements OnModuleInit, BeforeApplicationShutdown {
       }),
     ];
     this.#rooms.sweeper.start(config.sweepMs);
+    this.#rooms.relay.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     await this.#answering.stop();
     await this.#rooms.sweeper.stop();
+    await this.#rooms.relay.stop();
     await this.#rooms.forget.settled();
     await this.#rooms.prisma.$disconnect();
   }

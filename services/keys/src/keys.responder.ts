@@ -1,6 +1,8 @@
-import { KEYS } from '@dcp/contracts';
+import { KEYS, type Peer, PEER } from '@dcp/contracts';
+import { DcpError, deviceReference, parseWith } from '@dcp/protocol';
 import type { Answering } from './answering.js';
 import type { KeysRooms } from './keys.rooms.js';
+import { nodeOf } from './remote/other-nodes.js';
 
 /** Everything that others may ask, and who answers it. */
 export function serveKeys(answering: Answering, { prekeys, queue, backup, forget }: KeysRooms): void {
@@ -12,7 +14,23 @@ export function serveKeys(answering: Answering, { prekeys, queue, backup, forget
   serve(KEYS.acknowledge, ({ session, up_to }) => queue.acknowledge(session, up_to));
   serve(KEYS.putBackup, ({ session, records }) => backup.put(session, records));
   serve(KEYS.backup, ({ session, month, after }) => backup.read(session, month, after));
+  serve(PEER.claim_keys, ({ peer, body }) => {
+    const { user_id, devices } = body;
+    checkUserOf(peer, user_id);
+    return prekeys.claimForPeer(user_id, devices);
+  });
+  serve(PEER.send_keys, ({ peer, body }) => {
+    const { messages, ...from } = body;
+    const { user_id, device } = parseWith(deviceReference, from);
+    checkUserOf(peer, user_id);
+    return queue.sendForPeer({ user_id, device }, messages);
+  });
   serve(KEYS.backupRecords, ({ session, ids }) => backup.find(session, ids));
   serve(KEYS.deleteBackup, ({ session, month }) => backup.delete(session, month));
   serve(KEYS.forgetUser, ({ user_id }) => forget.forgetUser(user_id));
+}
+
+/** A node speaks for its own users only. */
+function checkUserOf({ node_id }: Peer, userId: string): void {
+  if (nodeOf(userId) !== node_id) throw new DcpError('FEDERATION_ERROR', { reason: 'foreign_user', user_id: userId });
 }

@@ -10,6 +10,10 @@ import { PrekeyService } from './prekeys/prekey.service.js';
 import { PrekeyStore } from './prekeys/prekey.store.js';
 import { QueueService } from './queue/queue.service.js';
 import { QueueStore } from './queue/queue.store.js';
+import { OtherNodes } from './remote/other-nodes.js';
+import { OutgoingStore } from './remote/outgoing.store.js';
+import { Relay } from './remote/relay.js';
+import { RemoteKeysService } from './remote/remote-keys.service.js';
 import { Sweeper } from './sweeper.js';
 
 /** Who is given what. */
@@ -19,6 +23,7 @@ export class KeysRooms {
   readonly queue: QueueService;
   readonly backup: BackupService;
   readonly forget: ForgetService;
+  readonly relay: Relay;
   readonly sweeper: Sweeper;
 
   constructor({ config, bus, pool, logger, metrics: registry, clock }: Parts) {
@@ -26,9 +31,13 @@ export class KeysRooms {
     const { claimsAnHour, queueDays } = config;
     this.prisma = createPrisma(pool);
     const [prekeys, claims] = [new PrekeyStore(pool), new ClaimStore(pool)];
-    this.prekeys = new PrekeyService({ prekeys, claims, bus, clock, metrics, claimsAnHour });
+    const nodes = new OtherNodes(bus);
+    const outgoing = new OutgoingStore(pool, { items: config.maxOutgoingItems, bytes: config.maxOutgoingBytes });
+    const remote = new RemoteKeysService(nodes, outgoing, clock);
+    this.relay = new Relay(outgoing, nodes, clock, logger);
+    this.prekeys = new PrekeyService({ prekeys, claims, bus, clock, metrics, remote, claimsAnHour });
     const queueLimits = { items: config.maxQueueItems, bytes: config.maxQueueBytes };
-    this.queue = new QueueService(new QueueStore(pool), bus, clock, queueLimits);
+    this.queue = new QueueService(new QueueStore(pool), bus, clock, queueLimits, remote);
     const backupLimits = { records: config.maxBackupRecords, bytes: config.maxBackupBytes };
     this.backup = new BackupService(new BackupStore(pool, backupLimits), clock);
     this.forget = new ForgetService(new ForgetStore(pool), clock, logger);

@@ -5,6 +5,7 @@ export interface KeysMetrics {
   queueItems: { set(value: number): void };
   queueBytes: { set(value: number): void };
   backupRecords: { set(value: number): void };
+  outgoingItems: { set(value: number): void };
 }
 
 export function keysMetrics(metrics: Metrics): KeysMetrics {
@@ -17,5 +18,10 @@ export function keysMetrics(metrics: Metrics): KeysMetrics {
     queueItems: metrics.gauge({ name: 'dcp_keys_queue_items', help: 'Items that wait for devices', labels: [] }),
     queueBytes: metrics.gauge({ name: 'dcp_keys_queue_bytes', help: 'Their bytes', labels: [] }),
     backupRecords: metrics.gauge({ name: 'dcp_keys_backup_records', help: 'Backup records kept', labels: [] }),
+    outgoingItems: metrics.gauge({
+      name: 'dcp_keys_outgoing_items',
+      help: 'Keys that wait for other nodes',
+      labels: [],
+    }),
   };
 }

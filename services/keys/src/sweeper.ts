@@ -34,6 +34,14 @@ const EXPIRE = `
   update queues q set items = q.items - s.items, bytes = q.bytes - s.bytes from sums s
   where q.user_id = s.user_id and q.device = s.device`;
 
+const EXPIRE_OUTGOING = `
+  with old as (select node_id, seq from outgoing_items where created_at <= $1 order by created_at limit ${CHUNK}),
+  gone as (
+    delete from outgoing_items i using old where i.node_id = old.node_id and i.seq = old.seq
+    returning i.node_id, octet_length(i.body) as size),
+  sums as (select node_id, count(*) as items, sum(size) as bytes from gone group by node_id)
+  update outgoing_nodes n set items = n.items - s.items, bytes = n.bytes - s.bytes from sums s where n.node_id = s.node_id`;
+
 export interface SweeperParts {
   pool: Pool;
   prisma: PrismaClient;
@@ -72,6 +80,7 @@ export class Sweeper {
     await this.#tried('revoked devices', () => this.parts.forget.carryOut());
     await this.#tried('old rows', () => this.#removeOldRows());
     await this.#tried('old queue items', () => this.#expireItems());
+    await this.#tried('old keys for other nodes', () => this.#expireOutgoing());
     await this.#tried('counts', () => this.#count());
   }
 
@@ -102,6 +111,11 @@ export class Sweeper {
     });
   }
 
+  async #expireOutgoing(): Promise<void> {
+    const { pool, clock, queueDays } = this.parts;
+    await pool.query(EXPIRE_OUTGOING, [new Date(clock.now() - queueDays * DAY_MS)]);
+  }
+
   async #count(): Promise<void> {
     const { prisma, metrics } = this.parts;
     const { _sum: waiting } = await prisma.queue.aggregate({ _sum: { items: true, bytes: true } });
@@ -109,5 +123,7 @@ export class Sweeper {
     metrics.queueItems.set(waiting.items ?? 0);
     metrics.queueBytes.set(Number(waiting.bytes ?? 0));
     metrics.backupRecords.set(kept.records ?? 0);
+    const { _sum: outgoing } = await prisma.outgoingNode.aggregate({ _sum: { items: true } });
+    metrics.outgoingItems.set(outgoing.items ?? 0);
   }
 }

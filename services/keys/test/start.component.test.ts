@@ -1,5 +1,6 @@
-import { KEYS } from '@dcp/contracts';
+import { FEDERATION, KEYS } from '@dcp/contracts';
 import { createPool, silentLogger } from '@dcp/node-kit';
+import { DcpError } from '@dcp/protocol';
 import { captureLogger, eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPrisma } from '../src/database.js';
@@ -31,6 +32,10 @@ describe.each(BOTH_BUSES)('start, stop and trouble over the %s bus', (kind) => {
     await acknowledge(world, bob, 1);
     const records = [{ id: 'a', month: '2026-01', body: 'AAAA' }];
     await world.bus.request(KEYS.putBackup, { session: alice.session, records });
+    const noNode = world.federationBus.serve(FEDERATION.ask, () => Promise.reject(new DcpError('NODE_UNREACHABLE')), 'federation');
+    await world.federationBus.flush();
+    await send(world, alice, message({ ...bob, user_id: 'zzzz9999.somebody' }));
+    noNode.unsubscribe();
     const url = await world.postgres.serviceUrl('keys');
     const pool = await createPool({ url, applicationName: 'test', logger: silentLogger });
     const prisma = createPrisma(pool);
@@ -45,6 +50,8 @@ describe.each(BOTH_BUSES)('start, stop and trouble over the %s bus', (kind) => {
         'takenItem',
         'backup',
         'backupRecord',
+        'outgoingNode',
+        'outgoingItem',
       ]),
     );
     for (const [name, model] of models)

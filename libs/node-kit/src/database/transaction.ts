@@ -31,6 +31,11 @@ export async function withTransaction<T>(
 async function once<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, isolation: string): Promise<T> {
   const client = await pool.connect();
   let broken = false;
+  // A connection that ends between two statements tells nobody else; without a listener the process would end with it.
+  const lost = () => {
+    broken = true;
+  };
+  client.on('error', lost);
   try {
     await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
     const result = await work(client);
@@ -39,7 +44,7 @@ async function once<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, iso
     if (command === 'ROLLBACK') throw new Error('the transaction was rolled back: a failed statement was ignored');
     return result;
   } catch (error) {
-    broken = databaseFailure(error) !== undefined && !isRetryableTransaction(error);
+    broken ||= databaseFailure(error) !== undefined && !isRetryableTransaction(error);
     if (!broken)
       broken = await client.query('ROLLBACK').then(
         () => false,
@@ -47,6 +52,7 @@ async function once<T>(pool: Pool, work: (client: PoolClient) => Promise<T>, iso
       );
     throw error;
   } finally {
+    client.off('error', lost);
     // A connection in an unknown state must not serve the next caller.
     client.release(broken);
   }

@@ -13,6 +13,7 @@ import {
   signingInput,
 } from '@dcp/protocol';
 import type { AccountStore } from '../accounts/account.store.js';
+import type { RemoteUsersService } from '../remote/remote-users.service.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { DeviceStore, LogHead } from './device.store.js';
 
@@ -30,21 +31,44 @@ export class DeviceLogService {
     private readonly devices: DeviceStore,
     private readonly accounts: AccountStore,
     private readonly sessions: SessionService,
+    private readonly remote: RemoteUsersService,
     private readonly bus: Bus,
     private readonly clock: Clock,
   ) {}
 
   async list(userId: string, after = 0): Promise<{ entries: DeviceEntry[] }> {
+    if (this.remote.isRemote(userId)) return { entries: await this.#remoteEntries(userId, after) };
     if ((await this.accounts.find(userId)) === undefined) throw new DcpError('USER_NOT_FOUND');
     return { entries: await this.devices.entries(userId, after, PAGE, PAGE_BYTES) };
+  }
+
+  async #remoteEntries(userId: string, after: number): Promise<DeviceEntry[]> {
+    const [log] = cut(await this.remote.logs(new Map([[userId, after]])), PAGE_BYTES);
+    if (log === undefined) throw new DcpError('USER_NOT_FOUND');
+    return log.entries;
   }
 
   /** In the order asked; unknown users are left out. What does not fit into one answer is asked again by `after`. */
   async logs(users: { user_id: string; after?: number | undefined }[]): Promise<{ logs: DeviceLog[] }> {
     const asked = parseWith(getDevices, { users }).users;
-    const after = new Map(asked.map((user) => [user.user_id, user.after ?? 0]));
-    const bytes = PAGE_BYTES - after.size * MAX_ENTRY_BYTES;
-    return { logs: await this.devices.logs(after, bytes, new Date(this.clock.now())) };
+    const [remote, local] = [new Map<string, number>(), new Map<string, number>()];
+    for (const { user_id, after = 0 } of asked) (this.remote.isRemote(user_id) ? remote : local).set(user_id, after);
+    const shared = remote.size === 0 ? PAGE_BYTES : PAGE_BYTES / 2;
+    const [own, others] = await Promise.all([this.#own(local, shared), remote.size === 0 ? [] : this.remote.logs(remote)]);
+    const logs = new Map([...own, ...cut(others, shared)].map((log) => [log.user_id, log]));
+    return { logs: asked.flatMap(({ user_id }) => logs.get(user_id) ?? []) };
+  }
+
+  /** For another node: users of this one. */
+  async forPeer(users: { user_id: string; after?: number | undefined }[]): Promise<{ logs: DeviceLog[] }> {
+    const asked = parseWith(getDevices, { users }).users.filter(({ user_id }) => !this.remote.isRemote(user_id));
+    // What goes between nodes is smaller than what fits on the bus.
+    return { logs: await this.#own(new Map(asked.map(({ user_id, after = 0 }) => [user_id, after])), PAGE_BYTES / 2) };
+  }
+
+  #own(after: ReadonlyMap<string, number>, pageBytes: number): Promise<DeviceLog[]> {
+    const bytes = pageBytes - after.size * MAX_ENTRY_BYTES;
+    return after.size === 0 ? Promise.resolve([]) : this.devices.logs(after, bytes, new Date(this.clock.now()));
   }
 
   /** 2007 with the head when the entry does not follow it. A revoked device's sessions end at once. */
@@ -77,6 +101,15 @@ export class DeviceLogService {
     if (!verifySigned(key, signingInput('DEVICE', entry), entry.signature))
       throw invalidFormat('signature', 'signature');
   }
+}
+
+/** At most so many bytes of entries: what is left out is asked for again by `after`. Of each log at least one comes. */
+function cut(logs: readonly DeviceLog[], bytes: number): DeviceLog[] {
+  let left = bytes;
+  return logs.map((log) => {
+    const kept = log.entries.filter((entry, at) => (left -= canonicalJson(entry).length) >= 0 || at === 0);
+    return { ...log, entries: kept, has_more: kept.length < log.entries.length };
+  });
 }
 
 function checkLink(entry: DeviceEntry, head: LogHead | undefined): void {

@@ -76,6 +76,8 @@ export class World {
     readonly bus: Bus,
     readonly channelBus: Bus,
     readonly keysBus: Bus,
+    /** As the federation service. */
+    readonly federationBus: Bus,
     private readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
   ) {}
@@ -89,7 +91,8 @@ export class World {
     const admin = await createPool({ url: postgres.url, max: 3, applicationName: 'test', logger: silentLogger });
     const [bus, channelBus] = [await connect('gateway'), await connect('channel')];
     const keysBus = await connect('keys');
-    const world = new World(kind, postgres, nats, bus, channelBus, keysBus, connect, admin);
+    const federationBus = await connect('federation');
+    const world = new World(kind, postgres, nats, bus, channelBus, keysBus, federationBus, connect, admin);
     world.#databaseUrl = await postgres.serviceUrl('auth');
     await world.#listen();
     return world;
@@ -157,6 +160,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.stopAll();
+    await this.federationBus.close();
     await this.keysBus.close();
     await this.channelBus.close();
     await this.bus.close();

@@ -19,8 +19,8 @@ export class ForgetService {
     private readonly logger: Logger,
   ) {}
 
-  heard({ action, user_id, device }: DevicesChanged): void {
-    if (action !== 'revoke') return;
+  heard({ action, user_id, device, remote }: DevicesChanged): void {
+    if (action !== 'revoke' || remote === true) return;
     const revoked = { user_id, device };
     if (this.#waiting.size < MAX_WAITING) this.#waiting.set(deviceKey(revoked), revoked);
     else this.logger.warn('too many revoked devices wait for the database: one is left as it is');

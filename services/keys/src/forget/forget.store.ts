@@ -58,6 +58,9 @@ async function forgetOwn(client: PoolClient, userId: string): Promise<number> {
     'delete from queue_items where user_id = $1',
     'delete from queues where user_id = $1',
     'delete from devices where user_id = $1',
+    `with gone as (delete from outgoing_items where from_user = $1 returning node_id, octet_length(body) as size),
+       sums as (select node_id, count(*) as items, sum(size) as bytes from gone group by node_id)
+     update outgoing_nodes n set items = n.items - s.items, bytes = n.bytes - s.bytes from sums s where n.node_id = s.node_id`,
     'delete from backup_records where user_id = $1',
     'delete from backups where user_id = $1',
   ];

@@ -3,6 +3,7 @@ import type { Bus, Clock } from '@dcp/node-kit';
 import {
   acknowledgeKeys,
   DcpError,
+  type DeviceReference,
   fetchKeys,
   type KeyMessage,
   parseWith,
@@ -11,6 +12,8 @@ import {
   type SentKeys,
 } from '@dcp/protocol';
 import { ownDevice } from '../own-device.js';
+import { nodeOf } from '../remote/other-nodes.js';
+import type { RemoteKeysService } from '../remote/remote-keys.service.js';
 import type { QueueLimits } from './placement.js';
 import { PAGE_BYTES, type QueueStore } from './queue.store.js';
 
@@ -21,12 +24,30 @@ export class QueueService {
     private readonly bus: Bus,
     private readonly clock: Clock,
     private readonly limits: QueueLimits,
+    private readonly remote: RemoteKeysService,
   ) {}
 
   async send(session: Session, value: unknown[]): Promise<SentKeys> {
     const from = ownDevice(session);
     const { messages } = parseWith(sendKeys, { messages: value });
     checkSize(messages);
+    const here = nodeOf(from.user_id);
+    const others = messages.filter(({ user_id }) => nodeOf(user_id) !== here);
+    if (others.length === 0) return await this.#put(from, messages);
+    const local = messages.filter(({ user_id }) => nodeOf(user_id) === here);
+    const [own, theirs] = await Promise.all([this.#put(from, local), this.remote.send(from, others)]);
+    return { unknown: [...own.unknown, ...theirs.unknown], full: [...own.full, ...theirs.full] };
+  }
+
+  /** From a device of another node: into queues of devices of this one. */
+  async sendForPeer(from: DeviceReference, value: unknown[]): Promise<SentKeys> {
+    const { messages } = parseWith(sendKeys, { messages: value });
+    checkSize(messages);
+    return await this.#put(from, messages);
+  }
+
+  async #put(from: DeviceReference, messages: KeyMessage[]): Promise<SentKeys> {
+    if (messages.length === 0) return { unknown: [], full: [] };
     const sender = { from, now: new Date(this.clock.now()), limits: this.limits };
     const { heads, unknown, full } = await this.store.append(messages, sender);
     // Also for what came before: the event may be what got lost.

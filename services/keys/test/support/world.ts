@@ -49,6 +49,8 @@ export class World {
     /** As the gateway. */
     readonly bus: Bus,
     readonly authBus: Bus,
+    /** As the federation service. */
+    readonly federationBus: Bus,
     private readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
   ) {}
@@ -60,7 +62,8 @@ export class World {
     const shared = createInProcessBus({ freeze: true });
     const connect = async (service: Service) => (nats === undefined ? shared : natsBus(nats, service));
     const admin = await createPool({ url: postgres.url, max: 3, applicationName: 'test', logger: silentLogger });
-    const world = new World(postgres, nats, await connect('gateway'), await connect('auth'), connect, admin);
+    const [bus, authBus, federationBus] = [await connect('gateway'), await connect('auth'), await connect('federation')];
+    const world = new World(postgres, nats, bus, authBus, federationBus, connect, admin);
     world.#databaseUrl = await postgres.serviceUrl('keys');
     world.bus.subscribe(KEYS.queued, (event) => void world.queued.push(event));
     world.bus.subscribe(KEYS.stockLow, (event) => void world.low.push(event));
@@ -107,6 +110,7 @@ export class World {
 
   async close(): Promise<void> {
     await this.stopAll();
+    await this.federationBus.close();
     await this.authBus.close();
     await this.bus.close();
     await this.nats?.stop();

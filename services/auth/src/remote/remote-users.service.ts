@@ -1,0 +1,144 @@
+import { AUTH, type DeviceLog, FEDERATION, type PeerKind, type Profile } from '@dcp/contracts';
+import type { Bus, Clock, Logger } from '@dcp/node-kit';
+import { type DeviceEntry, DcpError, parseUserId, parseWith, userIdField } from '@dcp/protocol';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { RemoteLog, RemoteLogStore } from './remote-log.store.js';
+import { extended } from './verified-log.js';
+
+/** A log that was asked for so lately is not asked for again; its node says at once when it grows. */
+const FRESH_MS = 60_000;
+const PROFILE_MS = 300_000;
+const MAX_PROFILES = 10_000;
+/** Less than a gateway waits for its answer. */
+const ASK_MS = 4_000;
+/** Pages of one log, or of many together, that are asked for in a row. */
+const MAX_PAGES = 8;
+
+const answeredLogs = z.looseObject({
+  logs: z
+    .array(z.looseObject({ user_id: userIdField, public_key: z.string().max(200), entries: z.array(z.unknown()).max(1_000) }))
+    .max(50),
+});
+const answeredProfile = z.looseObject({ user_id: userIdField, public_key: z.string().max(200) });
+const MAX_PROFILE_BYTES = 64 * 1024;
+
+export interface RemoteUsersParts {
+  nodeId: string;
+  store: RemoteLogStore;
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Users of other nodes, as their nodes show them: device logs verified and kept, so that they are known while their node is away. */
+export class RemoteUsersService {
+  readonly #profiles = new LRUCache<string, Profile>({ max: MAX_PROFILES, ttl: PROFILE_MS });
+  readonly #asking = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly parts: RemoteUsersParts) {}
+
+  isRemote(userId: string): boolean {
+    return parseUserId(userId).nodeId !== this.parts.nodeId;
+  }
+
+  /** Each after its `seq`; users whom nobody knows are left out. Never throws for what another node does. */
+  async logs(after: ReadonlyMap<string, number>): Promise<DeviceLog[]> {
+    const known = await this.#current([...after.keys()]);
+    return [...after].flatMap(([userId, seq]) => {
+      const log = known.get(userId);
+      if (log === undefined) return [];
+      return [{ user_id: userId, public_key: log.publicKey, entries: log.entries.slice(seq), has_more: false }];
+    });
+  }
+
+  /** USER_NOT_FOUND, NODE_UNREACHABLE, FEDERATION_ERROR. */
+  async profile(userId: string): Promise<Profile> {
+    const cached = this.#profiles.get(userId);
+    if (cached !== undefined) return cached;
+    const answer = await this.#ask(parseUserId(userId).nodeId, 'user_lookup', { user_id: userId });
+    if (JSON.stringify(answer).length > MAX_PROFILE_BYTES || parseWith(answeredProfile, answer).user_id !== userId)
+      throw new DcpError('FEDERATION_ERROR', { reason: 'bad_answer', kind: 'user_lookup' });
+    const profile = answer as unknown as Profile;
+    this.#profiles.set(userId, profile);
+    return profile;
+  }
+
+  /** The user's node says that his log has grown: it is read again, and whoever shares a channel with him hears of it. */
+  async changed(nodeId: string, userId: string): Promise<void> {
+    if (parseUserId(userId).nodeId !== nodeId)
+      throw new DcpError('FEDERATION_ERROR', { reason: 'foreign_user', user_id: userId });
+    const before = (await this.parts.store.find([userId])).get(userId);
+    if (before === undefined) return;
+    await this.parts.store.expire(userId);
+    const now = (await this.#current([userId])).get(userId);
+    for (const entry of now?.entries.slice(before.head) ?? []) this.#tell(now as RemoteLog, entry);
+  }
+
+  #tell({ userId, head, headHash }: RemoteLog, { action, device }: DeviceEntry): void {
+    const changed = { user_id: userId, seq: head, hash: headHash ?? '', action, device, remote: true as const };
+    this.parts.bus.publish(AUTH.devicesChanged, changed);
+  }
+
+  /** What is known, read again where that is too long ago. */
+  async #current(userIds: readonly string[]): Promise<Map<string, RemoteLog>> {
+    const { store, clock } = this.parts;
+    const known = await store.find(userIds);
+    const stale = userIds.filter((userId) => clock.now() - (known.get(userId)?.fetchedAt.getTime() ?? 0) > FRESH_MS);
+    const byNode = Map.groupBy(stale, (userId) => parseUserId(userId).nodeId);
+    await Promise.all([...byNode].map(([nodeId, users]) => this.#readAgain(nodeId, users, known)));
+    return stale.length === 0 ? known : await store.find(userIds);
+  }
+
+  /** A node that is away or lies changes nothing: what was known of its users stays. */
+  async #readAgain(nodeId: string, users: string[], known: Map<string, RemoteLog>): Promise<void> {
+    const id = `${nodeId} ${users.join()}`;
+    const running = this.#asking.get(id);
+    if (running !== undefined) return void (await running);
+    const reading = this.#read(nodeId, users, known)
+      .catch((error: unknown) => this.parts.logger.info({ err: error, node: nodeId }, 'device logs were not answered'))
+      .finally(() => this.#asking.delete(id));
+    this.#asking.set(id, reading);
+    await reading;
+  }
+
+  async #read(nodeId: string, users: readonly string[], known: Map<string, RemoteLog>): Promise<void> {
+    let asked = users.map((user_id) => ({ user_id, after: known.get(user_id)?.head ?? 0 }));
+    for (let page = 0; page < MAX_PAGES && asked.length > 0; page++) {
+      const { logs } = parseWith(answeredLogs, await this.#ask(nodeId, 'device_logs', { users: asked }));
+      const mine = logs.filter(({ user_id }) => asked.some((one) => one.user_id === user_id));
+      for (const log of mine) await this.#take(log, known);
+      asked = mine
+        .filter(({ has_more: more, entries }) => more === true && entries.length > 0)
+        .map(({ user_id }) => ({ user_id, after: known.get(user_id)?.head ?? 0 }));
+    }
+  }
+
+  async #take(
+    { user_id: userId, public_key, entries }: { user_id: string; public_key: string; entries: unknown[] },
+    known: Map<string, RemoteLog>,
+  ): Promise<void> {
+    try {
+      const log = extended(known.get(userId), userId, public_key, entries);
+      const fresh = { ...log, fetchedAt: new Date(this.parts.clock.now()) };
+      await this.parts.store.keep(fresh);
+      known.set(userId, fresh);
+    } catch (error) {
+      if (!(error instanceof DcpError)) throw error;
+      this.parts.logger.warn({ user: userId, ...error.details }, 'a device log of another node is not believed');
+    }
+  }
+
+  async #ask(nodeId: string, kind: PeerKind, body: object): Promise<Record<string, unknown>> {
+    const { bus } = this.parts;
+    const question = { node_id: nodeId, kind, body, timeout_ms: ASK_MS };
+    try {
+      return (await bus.request(FEDERATION.ask, question, { timeoutMs: ASK_MS + 500 })).body;
+    } catch (error) {
+      // Without a federation service there are no other nodes.
+      if (error instanceof DcpError && error.code === 'MAINTENANCE_MODE')
+        throw new DcpError('NODE_UNREACHABLE', { node_id: nodeId, reason: 'no_federation' });
+      throw error;
+    }
+  }
+}
