@@ -100,7 +100,9 @@ export class Talk {
   /** Nobody can come or go while the node is away; nothing else may fail. */
   private changeFailed(error: unknown): void {
     const { code, details, retryable } = asDcpError(error);
-    if (retryable && this.options.faults) this.changed['put off'] = (this.changed['put off'] ?? 0) + 1;
+    // Its device may have been killed meanwhile.
+    const died = String(error).includes('the storage was closed');
+    if ((retryable || died) && this.options.faults) this.changed['put off'] = (this.changed['put off'] ?? 0) + 1;
     else this.crowd.failures.push(`change: ${code} ${JSON.stringify(details)} ${String(error)}`);
   }
 

@@ -311,7 +311,25 @@ export class DcpClient {
   }
 
   private async post(message: SignedMessage): Promise<PostAck> {
-    return (await this.command('send_message', message)) as unknown as PostAck;
+    try {
+      return (await this.command('send_message', message)) as unknown as PostAck;
+    } catch (error) {
+      const sent = await this.sentBefore(message, asDcpError(error));
+      if (sent === undefined) throw error;
+      return sent;
+    }
+  }
+
+  /** An old copy of the storage does not know what became of a message: it was sent under this id since, encrypted another time. */
+  private async sentBefore(
+    { id, author, channel_id = '' }: SignedMessage,
+    error: DcpError,
+  ): Promise<PostAck | undefined> {
+    const { reason, seq } = error.details;
+    if (error.code !== 'CONFLICT' || reason !== 'id_used' || typeof seq !== 'number') return undefined;
+    const { messages } = await this.readForward(channel_id, seq - 1, 1);
+    const found = messages.find((message) => message.id === id && message.author === author);
+    return found && { message_id: id, seq: found.node.seq, timestamp: found.timestamp, state: 'ordered' };
   }
 
   private async prepare(written: OutgoingMessage): Promise<SignedMessage> {
@@ -394,8 +412,8 @@ export class DcpClient {
     return readable ? [...messages] : await this.encryption.reader.readPage(messages);
   }
 
-  private async readForward(channel: string, after: number) {
-    const page = await this.command('get_history', { channel, after, limit: MAX_PAGE });
+  private async readForward(channel: string, after: number, limit = MAX_PAGE) {
+    const page = await this.command('get_history', { channel, after, limit });
     return page as unknown as { messages: DeliveredMessage[]; last_seq: number | null; has_more: boolean };
   }
 

@@ -1,4 +1,4 @@
-import { CHANNEL_ID, type EncryptionMode } from '@dcp/protocol';
+import { asDcpError, CHANNEL_ID, type EncryptionMode } from '@dcp/protocol';
 import type { ChannelSet } from './channels/channel-set.js';
 import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
 import type { EncryptionEngine } from './e2ee/encryption-engine.js';
@@ -78,7 +78,7 @@ export class Rooms {
   async join(reference: string): Promise<Joined> {
     if (reference.startsWith('dcp://')) return await this.joinByLink(reference);
     const { channelId, encrypted } = await this.find(reference);
-    if (encrypted) return this.added(await this.changes.join(channelId), true);
+    if (encrypted) return await this.joinEncrypted(channelId);
     return this.added(await this.node.command<Changed>('join_channel', { channel: channelId }), false);
   }
 
@@ -156,9 +156,21 @@ export class Rooms {
     await this.encryption.states.forget(channelId);
   }
 
+  /** An answer that was lost may have let one in: then one is in. */
+  private async joinEncrypted(channelId: string, link?: string): Promise<Joined> {
+    try {
+      return await this.added(await this.changes.join(channelId, link), true);
+    } catch (error) {
+      const { code, details } = asDcpError(error);
+      if (code !== 'CONFLICT' || details['reason'] !== 'already' || details['what'] !== 'user_joined') throw error;
+      const { channel, head } = await this.node.command<Followed>('subscribe', { channel: channelId });
+      return await this.added({ channel, channel_id: channelId, seq: head, head } as Changed, true);
+    }
+  }
+
   private async joinByLink(link: string): Promise<Joined> {
     const { channelId } = parseInviteLink(link);
-    return this.added(await this.changes.join(channelId, link), true);
+    return await this.joinEncrypted(channelId, link);
   }
 
   private async added({ channel, channel_id, head, seq }: Changed, encrypted: boolean): Promise<Joined> {

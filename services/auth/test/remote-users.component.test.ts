@@ -130,7 +130,13 @@ describe.each(BOTH_BUSES)('users of other nodes over the %s bus', (kind) => {
     const [first, second] = log as [DeviceEntry, DeviceEntry];
     const mallory = { ...bob, key: keyPair() };
     const forged = addition(mallory, first, newDevice());
-    const lies: unknown[][] = [[second], [first, forged], [first, { ...second, prev: null }], [{ ...first, name: 'x' }], ['no entry']];
+    const lies: unknown[][] = [
+      [second],
+      [first, forged],
+      [first, { ...second, prev: null }],
+      [{ ...first, name: 'x' }],
+      ['no entry'],
+    ];
     for (const entries of lies) {
       link.lie = (_kind, _body, honest) => ({ logs: (honest['logs'] as object[]).map((one) => ({ ...one, entries })) });
       expect(await logs({ user_id: bob.userId })).toEqual([]);
@@ -144,7 +150,12 @@ describe.each(BOTH_BUSES)('users of other nodes over the %s bus', (kind) => {
   });
 
   it('answers that are none, too large or about somebody else change nothing', async () => {
-    for (const answer of [{}, { logs: 7 }, { logs: [{ user_id: 'x' }] }, { logs: Array(51).fill({ user_id: bob.userId }) }]) {
+    for (const answer of [
+      {},
+      { logs: 7 },
+      { logs: [{ user_id: 'x' }] },
+      { logs: Array(51).fill({ user_id: bob.userId }) },
+    ]) {
       link.lie = () => answer;
       expect(await logs({ user_id: bob.userId })).toEqual([]);
     }

@@ -8,6 +8,7 @@ import {
   DcpClient,
   describeNode,
   HttpApi,
+  MemoryStorage,
   ready,
   register,
   revokeDevice,
@@ -78,7 +79,7 @@ describe('a client of a home node', () => {
 
   afterAll(async () => {
     for (const client of clients) await client.disconnect();
-    await node?.kill();
+    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -138,6 +139,46 @@ describe('a client of a home node', () => {
     await eventually(() => expect(heard).toEqual(['first', 'second']), 30_000);
     await eventually(() => expect(again.outbox.size).toBe(0));
     expect(heard).toEqual(['first', 'second']);
+  });
+
+  it('a message that an old copy of the storage sends again is told as sent, once, at its place', async () => {
+    const dora = await newIdentity('dora');
+    const device = await addDevice(dora, 'test', INFO);
+    const storage = new MemoryStorage();
+    const first = await newClient(dora, { device, storage });
+    await first.connect();
+    const { channelId } = await first.create('#copies');
+    await first.disconnect();
+    const { id } = await first.send(channelId, { text: 'sent once' });
+    const copy = new MemoryStorage();
+    for (const key of await storage.keys('')) await copy.set(key, await storage.get(key));
+    const sent = first.events.next('sent');
+    await first.connect();
+    const { ack } = await sent;
+    await first.disconnect();
+    const restored = await newClient(dora, { device, storage: copy });
+    const [told, failed] = [restored.events.next('sent'), restored.events.next('failed')];
+    await restored.encryption.restored();
+    await restored.connect();
+    expect(await Promise.race([told, failed])).toMatchObject({
+      message: { id },
+      ack: { message_id: id, seq: ack.seq },
+    });
+    const { messages } = await restored.history(channelId);
+    expect(messages.filter((message) => message.id === id).map(({ content }) => content['text'])).toEqual([
+      'sent once',
+    ]);
+  });
+
+  it('whoever joins again is in: the answer to his first try may have been lost', async () => {
+    const [owner, guest] = [await newClient(await newIdentity('owner')), await newClient(await newIdentity('guest'))];
+    for (const client of [owner, guest]) await client.connect();
+    const { channelId } = await owner.create('#again');
+    const [once, again] = [await guest.join(channelId), await guest.join(channelId)];
+    expect(again).toMatchObject({ channelId, channel: once.channel });
+    const heard = owner.events.next('message', ({ message }) => message.content['text'] === 'here');
+    await guest.send(channelId, { text: 'here' });
+    await heard;
   });
 
   it('[DCP-14.3-04] [DCP-12.3-07] a device that was revoked from afar is out at once, and does not try for ever', async () => {

@@ -78,7 +78,10 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
   it('a node that is away, refuses or lies hands nothing out, and the others do not suffer', async () => {
     const carol = await reachable(here, 1, someone(HERE));
     link.fault = new DcpError('NODE_UNREACHABLE');
-    expect(await claim(here, alice, bob, carol)).toMatchObject({ bundles: [{ user_id: carol.user_id }], missing: [reference(bob)] });
+    expect(await claim(here, alice, bob, carol)).toMatchObject({
+      bundles: [{ user_id: carol.user_id }],
+      missing: [reference(bob)],
+    });
     link.fault = undefined;
     for (const lie of [{}, { bundles: 'x' }, { bundles: [{ user_id: bob.user_id }] }]) {
       link.lie = () => lie;
@@ -99,7 +102,9 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
   });
 
   it('[DCP-14.3-02] what a node that is away was sent waits, in order, and comes once when it is back', async () => {
-    const messages = Array.from({ length: 70 }, (_, n) => message(bob, { body: Buffer.from(`m${n}`).toString('base64') }));
+    const messages = Array.from({ length: 70 }, (_, n) =>
+      message(bob, { body: Buffer.from(`m${n}`).toString('base64') }),
+    );
     link.fault = new DcpError('NODE_UNREACHABLE');
     for (const one of messages.slice(0, 69)) expect(await send(here, alice, one)).toEqual({ unknown: [], full: [] });
     link.fault = undefined;
@@ -162,7 +167,10 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     const forged = { user_id: `${THERE}.somebody`, device: alice.device };
     const asked = there.federationBus.request(PEER.send_keys, { peer, body: { ...forged, messages: [message(bob)] } });
     expect(await refusalOf(asked)).toMatchObject({ code: 'FEDERATION_ERROR', details: { reason: 'foreign_user' } });
-    const claimed = there.federationBus.request(PEER.claim_keys, { peer, body: { ...forged, devices: [reference(bob)] } });
+    const claimed = there.federationBus.request(PEER.claim_keys, {
+      peer,
+      body: { ...forged, devices: [reference(bob)] },
+    });
     expect(await refusalOf(claimed)).toMatchObject({ code: 'FEDERATION_ERROR' });
     expect(await bodies()).toEqual([]);
   });

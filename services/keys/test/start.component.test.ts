@@ -32,7 +32,11 @@ describe.each(BOTH_BUSES)('start, stop and trouble over the %s bus', (kind) => {
     await acknowledge(world, bob, 1);
     const records = [{ id: 'a', month: '2026-01', body: 'AAAA' }];
     await world.bus.request(KEYS.putBackup, { session: alice.session, records });
-    const noNode = world.federationBus.serve(FEDERATION.ask, () => Promise.reject(new DcpError('NODE_UNREACHABLE')), 'federation');
+    const noNode = world.federationBus.serve(
+      FEDERATION.ask,
+      () => Promise.reject(new DcpError('NODE_UNREACHABLE')),
+      'federation',
+    );
     await world.federationBus.flush();
     await send(world, alice, message({ ...bob, user_id: 'zzzz9999.somebody' }));
     noNode.unsubscribe();

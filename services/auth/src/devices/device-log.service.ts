@@ -54,7 +54,10 @@ export class DeviceLogService {
     const [remote, local] = [new Map<string, number>(), new Map<string, number>()];
     for (const { user_id, after = 0 } of asked) (this.remote.isRemote(user_id) ? remote : local).set(user_id, after);
     const shared = remote.size === 0 ? PAGE_BYTES : PAGE_BYTES / 2;
-    const [own, others] = await Promise.all([this.#own(local, shared), remote.size === 0 ? [] : this.remote.logs(remote)]);
+    const [own, others] = await Promise.all([
+      this.#own(local, shared),
+      remote.size === 0 ? [] : this.remote.logs(remote),
+    ]);
     const logs = new Map([...own, ...cut(others, shared)].map((log) => [log.user_id, log]));
     return { logs: asked.flatMap(({ user_id }) => logs.get(user_id) ?? []) };
   }

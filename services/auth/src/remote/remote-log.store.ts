@@ -47,7 +47,9 @@ export class RemoteLogStore {
 
   /** The next question asks the user's node again. Answers whether the log is known here. */
   async expire(userId: string): Promise<boolean> {
-    const { rowCount } = await this.pool.query("update remote_logs set fetched_at = 'epoch' where user_id = $1", [userId]);
+    const { rowCount } = await this.pool.query("update remote_logs set fetched_at = 'epoch' where user_id = $1", [
+      userId,
+    ]);
     return (rowCount ?? 0) > 0;
   }
 

@@ -17,7 +17,13 @@ const MAX_PAGES = 8;
 
 const answeredLogs = z.looseObject({
   logs: z
-    .array(z.looseObject({ user_id: userIdField, public_key: z.string().max(200), entries: z.array(z.unknown()).max(1_000) }))
+    .array(
+      z.looseObject({
+        user_id: userIdField,
+        public_key: z.string().max(200),
+        entries: z.array(z.unknown()).max(1_000),
+      }),
+    )
     .max(50),
 });
 const answeredProfile = z.looseObject({ user_id: userIdField, public_key: z.string().max(200) });

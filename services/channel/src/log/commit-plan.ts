@@ -131,7 +131,7 @@ export class CommitPlan {
     const known = this.snapshot.known.get(pairKey(head.channelId, entry.id));
     if (known === undefined) return undefined;
     if (entry.digest.equals(known.digest)) return outcome(head, known.seq, false);
-    return isMember || head.visibility === 'public' ? conflict() : stranger(head);
+    return isMember || head.visibility === 'public' ? conflict(known.seq) : stranger(head);
   }
 
   #mayPost({ channelId, userId, aclVersion }: PostOperation, head: Head): boolean {
@@ -249,7 +249,7 @@ function denied(reason: string): DcpError {
   return new DcpError('INSUFFICIENT_PERMISSIONS', { reason });
 }
 
-/** Profile §4: the same id with other content. */
-function conflict(): DcpError {
-  return new DcpError('CONFLICT', { reason: 'id_used' });
+/** Profile §4: the same id with other content. An author who has forgotten that he sent it finds it at `seq`. */
+function conflict(seq: number): DcpError {
+  return new DcpError('CONFLICT', { reason: 'id_used', seq });
 }

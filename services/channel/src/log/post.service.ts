@@ -94,7 +94,7 @@ export class PostService {
         if (!same && isNotFound(results[at])) continue;
         results[at] = same
           ? { ok: ack(entry, stored.seq) }
-          : this.#refused(new DcpError('CONFLICT', { reason: 'id_used' }));
+          : this.#refused(new DcpError('CONFLICT', { reason: 'id_used', seq: stored.seq }));
       }
     } catch (error) {
       // Whether they are repetitions is unknown, so the refusal would be a guess.

@@ -33,7 +33,9 @@ export class OtherNodes {
   async claim(nodeId: string, userId: string, asked: readonly DeviceReference[]): Promise<PrekeyBundle[]> {
     const answer = await this.#ask(nodeId, 'claim_keys', { user_id: userId, devices: asked });
     const { bundles } = parseWith(claimedKeys, answer);
-    return bundles.filter(({ user_id, device }) => asked.some((one) => one.user_id === user_id && one.device === device));
+    return bundles.filter(({ user_id, device }) =>
+      asked.some((one) => one.user_id === user_id && one.device === device),
+    );
   }
 
   async send(nodeId: string, from: DeviceReference, messages: readonly KeyMessage[]): Promise<SentKeys> {

@@ -62,7 +62,11 @@ export class World {
     const shared = createInProcessBus({ freeze: true });
     const connect = async (service: Service) => (nats === undefined ? shared : natsBus(nats, service));
     const admin = await createPool({ url: postgres.url, max: 3, applicationName: 'test', logger: silentLogger });
-    const [bus, authBus, federationBus] = [await connect('gateway'), await connect('auth'), await connect('federation')];
+    const [bus, authBus, federationBus] = [
+      await connect('gateway'),
+      await connect('auth'),
+      await connect('federation'),
+    ];
     const world = new World(postgres, nats, bus, authBus, federationBus, connect, admin);
     world.#databaseUrl = await postgres.serviceUrl('keys');
     world.bus.subscribe(KEYS.queued, (event) => void world.queued.push(event));
