@@ -30,19 +30,25 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, '�');
 }
 
-/** `10:30:00 #general alice-river-7x9k: Hello` */
-export function messageLine(message: ReadMessage): string {
+/** `10:30:00 #general alice-river-7x9k: Hello`; users of other nodes than `userId`'s with their whole id. */
+export function messageLine(message: ReadMessage, userId: string): string {
   const time = new Date(message.timestamp).toTimeString().slice(0, 8);
-  return `${time} ${message.channel} ${bodyOf(message)}`;
+  return `${time} ${message.channel} ${bodyOf(message, userId)}`;
 }
 
-function bodyOf(message: ReadMessage): string {
+function bodyOf(message: ReadMessage, userId: string): string {
   const { content } = message;
-  if (message.type === 'system') return `* ${systemText(content)}`;
-  const author = message.author.slice(message.author.indexOf('.') + 1);
+  if (message.type === 'system') return `* ${systemText(content, userId)}`;
+  const author = shortUser(message.author, userId);
   if (message.undecryptable !== undefined) return `${author}: [${UNREADABLE[message.undecryptable.reason]}]`;
   const text = typeof content['text'] === 'string' ? content['text'] : `[${message.type}]`;
   return `${author}: ${printable(text)}`;
+}
+
+/** A user as one of `userId`'s node calls him. */
+export function shortUser(user: string, userId: string): string {
+  const node = userId.slice(0, userId.indexOf('.') + 1);
+  return user.startsWith(node) ? user.slice(node.length) : user;
 }
 
 const UNREADABLE: Record<NonNullable<ReadMessage['undecryptable']>['reason'], string> = {
@@ -56,8 +62,8 @@ const UNREADABLE: Record<NonNullable<ReadMessage['undecryptable']>['reason'], st
   malformed: 'cannot be read: malformed',
 };
 
-function systemText(content: Record<string, unknown>): string {
-  const actor = printable(String(content['actor'])).replace(/^[a-z0-9]{8}\./, '');
+function systemText(content: Record<string, unknown>, userId: string): string {
+  const actor = shortUser(printable(String(content['actor'])), userId);
   const action = String(content['action']).replaceAll('_', ' ');
   // Where somebody speaks of himself, his name once is enough.
   const target = content['target'] === content['actor'] ? '' : ` ${printable(String(content['target']))}`;

@@ -22,23 +22,14 @@ import {
   removeCommand,
 } from './commands/rooms.js';
 import { loginCommand, logoutCommand, sessionsCommand, whoamiCommand } from './commands/session.js';
-import { createContext, type Context, type GlobalOptions } from './context.js';
+import { addFederationCommands } from './federation-program.js';
+import { addTrustCommands } from './trust-program.js';
+import { withContext } from './with-context.js';
 
 const PASSPHRASE_FILE = [
   '--passphrase-file <file>',
   'read the passphrase from this file (- for standard input)',
 ] as const;
-
-/** Gives a command its context: the last argument is commander's own, the one before it the options. */
-type Action = (context: Context, ...args: never[]) => Promise<void>;
-
-function withContext(action: Action) {
-  return async (...args: unknown[]) => {
-    const self = args.pop() as Command;
-    const context = await createContext(self.optsWithGlobals<GlobalOptions>());
-    await (action as (context: Context, ...rest: unknown[]) => Promise<void>)(context, ...args);
-  };
-}
 
 /** All commands of `dcp`. */
 export function createProgram(): Command {
@@ -54,6 +45,8 @@ export function createProgram(): Command {
   addChannelCommands(program);
   addPeopleCommands(program);
   addDeviceCommands(program);
+  addTrustCommands(program);
+  addFederationCommands(program);
   program
     .command('doctor')
     .description('check profile, node, clock, login and socket; says what to do')

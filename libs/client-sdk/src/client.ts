@@ -6,6 +6,7 @@ import {
   type ClientInfo,
   type DeliveredMessage,
   type EncryptionMode,
+  type MessageStatus,
   type PostAck,
   type Presence,
   type ServerEvent,
@@ -23,7 +24,7 @@ import { ReadableKeeper } from './e2ee/readable-keeper.js';
 import { Rooms } from './rooms.js';
 import { People } from './people.js';
 import { EventHub, type ConnectionState } from './events.js';
-import { Outbox, type OutgoingMessage } from './outbox/outbox.js';
+import { Outbox, PREPARED_AGAIN, type OutgoingMessage } from './outbox/outbox.js';
 import { deviceKey, type Device } from './session/device.js';
 import { SessionKeeper, type StoredSession } from './session/session-keeper.js';
 import { MemoryStorage, type Storage } from './storage/storage.js';
@@ -227,6 +228,8 @@ export class DcpClient {
     else if (event.event === 'typing') this.events.emit('typing', event.data);
     else if (event.event === 'membership') this.membershipChanged(event.data);
     else if (event.event === 'invitation') this.events.emit('invitation', event.data);
+    else if (event.event === 'message_status')
+      void this.refusedLater(event.data).catch((error: unknown) => this.fault(error));
     else if (event.event === 'session') this.sessionEvent(event.data.reason);
     else if (event.event === 'channel_update') this.channelUpdate(event);
     else if (event.event === 'message' || event.event === 'message_hidden' || event.event === 'resume_gap')
@@ -355,7 +358,26 @@ export class DcpClient {
 
   /** A storage that fails here is told: what is written stays in it. */
   private flushSoon(): void {
-    void this.flushOutbox().catch((error: unknown) => this.events.emit('fault', { error: asDcpError(error) }));
+    void this.flushOutbox().catch((error: unknown) => this.fault(error));
+  }
+
+  private fault(error: unknown): void {
+    this.events.emit('fault', { error: asDcpError(error) });
+  }
+
+  /** A message that had waited at the node for another one: members came or went meanwhile, so it is encrypted anew; else it failed. */
+  private async refusedLater({ channel_id, message_id, error }: MessageStatus): Promise<void> {
+    const { id: device, userId: author } = this.options.device;
+    const archived = await this.encryption.archive.find(channel_id, message_id);
+    const content = archived?.content ?? {};
+    const timestamp = new Date().toISOString();
+    const written = { id: message_id, type: 'text' as const, author, device, channel_id, timestamp, content };
+    const refusal = DcpError.fromBody({ ...error });
+    if (archived === undefined || !PREPARED_AGAIN.has(String(refusal.details['reason'])))
+      return this.events.emit('failed', { message: written, error: refusal });
+    await this.encryption.states.refresh(channel_id);
+    await this.outbox.add(written);
+    this.flushSoon();
   }
 
   /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */

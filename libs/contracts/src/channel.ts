@@ -127,6 +127,32 @@ export interface AudienceNode {
   node_id: string;
   /** `seq` of the entry that brought its first present member. */
   since: number;
+  /**
+   * `seq` of the entry with which its last member went; nothing after it is for the node. Such nodes are named for eight days, so that
+   * they learn it.
+   */
+  until?: number | undefined;
+}
+
+/** What a channel's home tells the node of a user who is in no replica yet. */
+export interface ChannelNotice {
+  channel_id: string;
+  /** A user of the asked node. */
+  user_id: string;
+  change: 'invited' | 'revoked';
+  by: string;
+  name: string;
+  title: string;
+  at: string;
+}
+
+/** A queued post that came to nothing. */
+export interface PostRefused {
+  user_id: string;
+  channel_id: string;
+  name: string;
+  message_id: string;
+  error: Refusal;
 }
 
 /** A change of an `e2ee` channel's state, as its author signed it; not yet checked. */

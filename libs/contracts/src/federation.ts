@@ -95,7 +95,7 @@ export const FEDERATION = {
     'gateway',
   ),
 
-  /** `federation.forward.<instance>`: a question for the instance that holds the link. CONFLICT `not_holder` when it does not. */
+  /** `federation.forward.<instance>`: a question for the instance that holds the link. NODE_UNREACHABLE `not_holder` when it does not. */
   forward: rpc<PeerQuestion, { body: Record<string, unknown> }>('federation.forward.*', 'federation', 'federation'),
   /** The node can be reached again: what waits for it need not wait any longer. */
   linkUp: topic<{ node_id: string }>('federation.event.link-up', 'federation', 'keys', 'channel', 'trust-chain'),

@@ -1,8 +1,17 @@
-import type { ClaimedKeys, DeviceReference, KeyMessage, OrderStatement, SentKeys } from '@dcp/protocol';
+import type {
+  ClaimedKeys,
+  DeviceReference,
+  KeyMessage,
+  OrderStatement,
+  SentKeys,
+  TrustEntry,
+  TrustHead,
+} from '@dcp/protocol';
 import type { DeviceLog, Profile } from './auth.js';
 import type * as C from './channel.js';
 import { rpc } from './define.js';
 import type { PeerCall } from './federation.js';
+import type { TrustUpdate } from './trust.js';
 
 /**
  * What other nodes may ask, each kind answered by the service that owns it. The federation service has checked who asks, and whether a
@@ -12,6 +21,8 @@ import type { PeerCall } from './federation.js';
 export const PEER = {
   /** A user of this node, as others may see him. */
   user_lookup: rpc<PeerCall<{ user_id: string }>, Profile>('peer.user-lookup', 'auth', 'federation'),
+  /** Whether a user of this node takes DMs from others (§4.2). */
+  direct_messages: rpc<PeerCall<{ user_id: string }>, { allow: boolean }>('peer.direct-messages', 'auth', 'federation'),
   /** Device logs of users of this node. */
   device_logs: rpc<PeerCall<{ users: { user_id: string; after?: number | undefined }[] }>, { logs: DeviceLog[] }>(
     'peer.device-logs',
@@ -51,12 +62,25 @@ export const PEER = {
   channel_post: rpc<PeerCall<{ posts: C.PeerPost[] }>, C.PostBatchAnswer>('peer.channel-post', 'channel', 'federation'),
   /** History from before the asking node's replica begins. */
   channel_history: rpc<PeerCall<C.HistoryRequest>, C.HistoryPage>('peer.channel-history', 'channel', 'federation'),
+  /** The home of a channel, of an invitation to a user of the asked node. Safe to repeat. */
+  channel_notice: rpc<PeerCall<C.ChannelNotice>, object>('peer.channel-notice', 'channel', 'federation'),
   /** What a channel's home has ordered, for the replica here; the home's signature over the order was checked. */
   entries: rpc<PeerCall<C.EntryBatch & { order: OrderStatement }>, { last_seq: number }>(
     'peer.entries',
     'channel',
     'federation',
   ),
+
+  /** This node's trust log, signed as it is now (profile §6). */
+  trust_head: rpc<PeerCall<object>, { head: TrustHead }>('peer.trust-head', 'trust-chain', 'federation'),
+  /** Entries `after < seq <= up_to`, as many as fit; `proof` leads from the tree that ends with them to the one of `up_to` (RFC 9162 §2.1.4). */
+  trust_entries: rpc<PeerCall<{ after: number; up_to: number }>, { entries: TrustEntry[]; proof: string[] }>(
+    'peer.trust-entries',
+    'trust-chain',
+    'federation',
+  ),
+  /** The asking node's trust log has grown, or the frame of §10.2. */
+  trust_update: rpc<PeerCall<TrustUpdate>, object>('peer.trust-update', 'trust-chain', 'federation'),
 } as const;
 
 export type PeerKind = keyof typeof PEER;

@@ -1,10 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { PARTITIONS, partitionOf } from './channel.js';
 import { at, SERVICES } from './define.js';
+import { FEDERATION } from './federation.js';
+import { PEER } from './peer.js';
 import { busPermissions } from './permissions.js';
 import { AUTH, CHANNEL, GATEWAY, KEYS } from './subjects.js';
+import { TRUST } from './trust.js';
 
-const all = [AUTH, CHANNEL, GATEWAY, KEYS].flatMap((group) => Object.values(group));
+const all = [AUTH, CHANNEL, GATEWAY, KEYS, FEDERATION, PEER, TRUST].flatMap((group): { subject: string }[] =>
+  Object.values(group),
+);
 const of = (service: string) => busPermissions().find((one) => one.service === service);
 
 describe('bus permissions', () => {
@@ -22,7 +27,12 @@ describe('bus permissions', () => {
         CHANNEL.entries.subject,
         CHANNEL.membershipChanged.subject,
         CHANNEL.invitationChanged.subject,
+        CHANNEL.postRefused.subject,
         CHANNEL.devicesChanged.subject,
+        AUTH.deviceLogs.subject,
+        AUTH.settings.subject,
+        FEDERATION.ask.subject,
+        TRUST.standings.subject,
       ].sort(),
     );
     expect(of('channel')?.subscribe).not.toContain(AUTH.proof.subject);

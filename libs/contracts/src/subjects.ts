@@ -24,6 +24,7 @@ export const AUTH = {
     'auth.node',
     'auth',
     'gateway',
+    'federation',
   ),
   jwks: rpc<object, { keys: A.PublicJwk[] }>('auth.jwks', 'auth', 'gateway'),
   register: rpc<A.RegisterRequest, A.RegisterAnswer>('auth.register', 'auth', 'gateway'),
@@ -51,6 +52,7 @@ export const AUTH = {
     'auth.devices.logs',
     'auth',
     'gateway',
+    'channel',
   ),
   appendDevice: rpc<{ session: A.Session; entry: Record<string, unknown> }, { seq: number; hash: string }>(
     'auth.devices.append',
@@ -70,7 +72,7 @@ export const AUTH = {
   >('auth.identity-file.fetch', 'auth', 'gateway'),
 
   profile: rpc<{ user_id: string }, A.Profile>('auth.accounts.profile', 'auth', 'gateway'),
-  settings: rpc<{ user_id: string }, A.AccountSettings>('auth.accounts.settings', 'auth', 'gateway'),
+  settings: rpc<{ user_id: string }, A.AccountSettings>('auth.accounts.settings', 'auth', 'gateway', 'channel'),
   /** The caller's own file, newly signed: profile, preferences, `encrypted_data`. */
   updateAccount: rpc<
     { session: A.Session; identity_file: Record<string, unknown>; retrieval_hash?: string | undefined },
@@ -118,7 +120,8 @@ export const CHANNEL = {
 
   /**
    * `#name` or `ch_…` to both. CHANNEL_NOT_FOUND when there is none, or none that `user_id` may know of: names of private channels and
-   * group DMs are found by their members and invited only; ids by everybody, since an id says nothing.
+   * group DMs are found by their members and invited only; ids by everybody, since an id says nothing. `#name@node` and `ch_…@node` are
+   * looked for at that node too.
    */
   resolve: rpc<{ name: string; user_id?: string | undefined }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
   list: rpc<{ user_id: string }, { channels: C.ChannelInfo[] }>('channel.list', 'channel', 'gateway'),
@@ -146,6 +149,8 @@ export const CHANNEL = {
   entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway', 'federation'),
   membershipChanged: topic<C.MembershipChanged>('channel.event.membership-changed', 'channel', 'gateway'),
   invitationChanged: topic<C.InvitationChanged>('channel.event.invitation-changed', 'channel', 'gateway'),
+  /** A post that was answered `queued` will not be ordered. One that was is heard as an entry. */
+  postRefused: topic<C.PostRefused>('channel.event.post-refused', 'channel', 'gateway'),
   devicesChanged: topic<C.MemberDevicesChanged>('channel.event.devices-changed', 'channel', 'gateway'),
 } as const;
 

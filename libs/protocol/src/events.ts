@@ -24,6 +24,8 @@ export type ServerEvent =
   | { event: 'membership'; data: { channel: string; channel_id: string; change: 'joined' | 'left' } }
   /** The user was invited to a channel, or no longer is. */
   | { event: 'invitation'; data: InvitationEvent }
+  /** A message that waited for another node came to nothing: its home has refused it, or it waited too long. An ordered one comes as its entry. */
+  | { event: 'message_status'; data: MessageStatus }
   /** Something lies in this device's queue: fetch it with `fetch_keys`. `head` is its last number. */
   | { event: 'device_queue'; data: { head: number } }
   /** This device's stock of one-time prekeys runs low: publish more. */
@@ -56,6 +58,15 @@ export interface InvitationEvent {
   channel_id: string;
   by: string;
   change: 'invited' | 'revoked';
+}
+
+export interface MessageStatus {
+  channel: string;
+  channel_id: string;
+  message_id: string;
+  state: 'refused';
+  /** As in §14.1, without time and request. */
+  error: Pick<ErrorBody, 'code' | 'message' | 'details'>;
 }
 
 export interface UserStatus {

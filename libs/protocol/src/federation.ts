@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { base64Field, hashField, ed25519KeyField, nodeIdField, signatureField, timeField, userIdField } from './fields.js';
+import {
+  base64Field,
+  hashField,
+  ed25519KeyField,
+  nodeIdField,
+  signatureField,
+  timeField,
+  userIdField,
+} from './fields.js';
 
 /** Federation between home nodes (§10, profile §6): what one node tells another. */
 

@@ -16,4 +16,5 @@ export * from './messages.js';
 export * from './names.js';
 export * from './rest.js';
 export * from './signing.js';
+export * from './trust.js';
 export * from './validation.js';

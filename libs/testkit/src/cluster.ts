@@ -13,11 +13,14 @@ export interface ClusterOptions {
   auths?: number;
   channels?: number;
   keyServices?: number;
+  /** Default none: a node without them knows no other. */
+  federations?: number;
+  trustChains?: number;
   /** For every process. */
   env?: Record<string, string>;
 }
 
-type ServiceName = 'gateway' | 'auth' | 'keys' | 'channel';
+type ServiceName = 'gateway' | 'auth' | 'keys' | 'channel' | 'federation' | 'trust-chain';
 
 export interface ClusterMember {
   readonly name: string;
@@ -58,7 +61,15 @@ const SERVICES_FOLDER = join(import.meta.dirname, '..', '..', '..', 'services');
 
 /** Starts everything at the same time: any service may start first. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { gateways = 2, auths = 2, channels = 2, keyServices = 2, env = {} } = options;
+  const {
+    gateways = 2,
+    auths = 2,
+    channels = 2,
+    keyServices = 2,
+    federations = 0,
+    trustChains = 0,
+    env = {},
+  } = options;
   const users = busPermissions().map(({ service, ...subjects }) => ({
     name: service,
     password: secret(),
@@ -70,6 +81,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ...names('channel', channels),
     ...names('keys', keyServices),
     ...names('auth', auths),
+    ...names('federation', federations),
+    ...names('trust-chain', trustChains),
     ...names('gateway', gateways),
   ];
   const passwords = new Map(users.map(({ name, password }) => [name, password]));
@@ -110,6 +123,8 @@ async function openSlot(
   if (service === 'gateway')
     Object.assign(env, { DCP_PORT: String(port), DCP_DRAIN_MS: shared['DCP_DRAIN_MS'] ?? '1000' });
   else env['DATABASE_URL'] = await postgres.serviceUrl(service);
+  if (service === 'federation')
+    Object.assign(env, { DCP_FEDERATION_HOST: '127.0.0.1', DCP_FEDERATION_PORT: String(port) });
   const url = service === 'gateway' ? `http://127.0.0.1:${port}` : undefined;
   return {
     name,

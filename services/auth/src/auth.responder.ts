@@ -25,7 +25,7 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   serve(AUTH.retrievalParameters, ({ user_id }) => retrieval.parameters(user_id));
   serve(AUTH.retrieveIdentityFile, ({ user_id, retrieval_key }) => retrieval.fetch(user_id, retrieval_key));
   serve(AUTH.profile, ({ user_id }) => (remote.isRemote(user_id) ? remote : account).profile(user_id));
-  serve(AUTH.settings, ({ user_id }) => account.settings(user_id));
+  serve(AUTH.settings, ({ user_id }) => (remote.isRemote(user_id) ? remote : account).settings(user_id));
   serve(AUTH.updateAccount, ({ session, identity_file, retrieval_hash }) =>
     account.update(session, identity_file, retrieval_hash),
   );
@@ -41,6 +41,9 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
 /** What other nodes may ask of the accounts here. */
 function servePeers(serve: Answering['serve'], { account, devices, remote }: AuthRooms): void {
   serve(PEER.user_lookup, ({ body }) => account.profile(parseWith(askedUser, body).user_id));
+  serve(PEER.direct_messages, async ({ body }) => {
+    return { allow: (await account.settings(parseWith(askedUser, body).user_id)).allow_direct_messages };
+  });
   serve(PEER.device_logs, ({ body: { users } }) => devices.forPeer(users));
   serve(PEER.devices_changed, async ({ peer, body }) => {
     await remote.changed(peer.node_id, parseWith(askedUser, body).user_id);

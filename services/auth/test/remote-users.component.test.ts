@@ -1,5 +1,5 @@
 import { AUTH, FEDERATION, PEER, type PeerKind } from '@dcp/contracts';
-import type { Subscription } from '@dcp/node-kit';
+import type { Rpc, Subscription } from '@dcp/node-kit';
 import { type DeviceEntry, DcpError } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -26,7 +26,10 @@ function bridge(from: World, to: World): Bridge {
       self.asked.push(kind);
       if (self.away || node_id !== to.nodeId) throw new DcpError('NODE_UNREACHABLE', { node_id });
       const call = { peer: { node_id: from.nodeId, trust: 'trusted' as const }, body };
-      const honest = (await to.federationBus.request(PEER[kind as PeerKind], call as never)) as Record<string, unknown>;
+      const honest = await to.federationBus.request(
+        PEER[kind as PeerKind] as Rpc<object, Record<string, unknown>>,
+        call,
+      );
       return { body: (self.lie?.(kind, body as Record<string, unknown>, honest) ?? honest) as Record<string, unknown> };
     },
     'federation',
@@ -86,6 +89,14 @@ describe.each(BOTH_BUSES)('users of other nodes over the %s bus', (kind) => {
     expect(await lookup(`${there.nodeId}.nobody-here`)).toMatchObject({ code: 'USER_NOT_FOUND' });
     expect(await lookup('zzzzzzzz.nobody-here')).toMatchObject({ code: 'NODE_UNREACHABLE' });
     expect(await logs({ user_id: `${there.nodeId}.nobody-here` }, { user_id: 'zzzzzzzz.nobody-here' })).toEqual([]);
+  });
+
+  it('[DCP-4.1-06] take DMs or do not, as they have told their node', async () => {
+    const settings = (user_id: string) => here.bus.request(AUTH.settings, { user_id });
+    expect(await settings(bob.userId)).toMatchObject({ allow_direct_messages: true, blocked_users: [] });
+    const shy = await resident(there, { file: { preferences: { privacy: { allow_direct_messages: false } } } });
+    expect(await settings(shy.userId)).toMatchObject({ allow_direct_messages: false });
+    expect(await refusalOf(settings(`${there.nodeId}.nobody-here`))).toMatchObject({ code: 'USER_NOT_FOUND' });
   });
 
   it('come in the order asked, among users of this node, and a node answers for its own users only', async () => {

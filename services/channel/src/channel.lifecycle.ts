@@ -1,3 +1,4 @@
+import { FEDERATION } from '@dcp/contracts';
 import { applyMigrations, type Subscription } from '@dcp/node-kit';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Answering } from './answering.js';
@@ -15,7 +16,7 @@ import { PARTS, type Parts } from './parts.js';
 export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown {
   readonly #answering: Answering;
   #checks: Subscription[] = [];
-  #deviceNews: Subscription | undefined;
+  #news: Subscription[] = [];
 
   constructor(
     @Inject(PARTS) private readonly parts: Parts,
@@ -30,13 +31,22 @@ export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown
     await ensureSystemChannel({ pool, key: this.rooms.key, clock, logger });
     this.rooms.publisher.start();
     for (const responder of this.rooms.responders) responder.serve(this.#answering);
-    this.#deviceNews = this.rooms.deviceNews.listen();
+    const { deviceNews, authorKeys, sender, banned } = this.rooms;
+    this.#news = [
+      deviceNews.listen(),
+      deviceNews.listenAll((userId) => authorKeys.forget(userId)),
+      this.parts.bus.subscribe(FEDERATION.linkUp, ({ node_id }) => sender.heard(node_id)),
+    ];
+    sender.start();
+    banned.start();
     this.#checks = this.#registerChecks();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.#deviceNews?.unsubscribe();
+    for (const news of this.#news.splice(0)) news.unsubscribe();
+    this.rooms.banned.stop();
     await this.#answering.stop();
+    await this.rooms.sender.stop();
     await this.rooms.commits.idle();
     await this.rooms.publisher.stop();
     await this.rooms.prisma.$disconnect();

@@ -26,7 +26,22 @@ import { MembershipService } from './members/membership.service.js';
 import { MembershipStore } from './members/membership.store.js';
 import { NodeKey } from './node/node-key.js';
 import { NodeMessages } from './node/node-message.js';
+import { NoticeStore } from './outgoing/notice.store.js';
+import { OutgoingNodeStore } from './outgoing/outgoing-node.store.js';
+import { OutgoingSender } from './outgoing/outgoing-sender.js';
+import { OutgoingStore } from './outgoing/outgoing.store.js';
+import { RemotePosts } from './outgoing/remote-posts.js';
 import { PARTS, type Parts } from './parts.js';
+import { AudienceStore } from './peers/audience.store.js';
+import { AuthorKeys } from './peers/author-keys.js';
+import { BannedGuests } from './peers/banned-guests.js';
+import { PeerChanges } from './peers/peer-changes.service.js';
+import { PeerReads } from './peers/peer-reads.service.js';
+import { PeerResponder } from './peers/peer.responder.js';
+import { Asks } from './replicas/asks.js';
+import { HomeDirectory } from './replicas/home-directory.js';
+import { RemoteChannels } from './replicas/remote-channels.js';
+import { ReplicaService } from './replicas/replica.service.js';
 import { ChainService } from './state/chain.service.js';
 import { ChainStore } from './state/chain.store.js';
 import { StateResponder } from './state/state.responder.js';
@@ -41,6 +56,9 @@ export class ChannelRooms {
   readonly commits: GroupCommit;
   readonly responders: Responder[];
   readonly deviceNews: DeviceNews;
+  readonly sender: OutgoingSender;
+  readonly authorKeys: AuthorKeys;
+  readonly banned: BannedGuests;
 
   constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock }: Parts) {
     const metrics = logMetrics(registry);
@@ -51,17 +69,84 @@ export class ChannelRooms {
     const events = new MembershipEvents(bus);
     const publisher = new Publisher({ bus, pool, clock, logger, metrics });
     const onCommitted = publisher.publish.bind(publisher);
-    const commits = new GroupCommit({ pool, limits, logger, metrics, now: () => clock.now(), onCommitted });
+    const commits = new GroupCommit({
+      pool,
+      limits,
+      nodeId: this.key.nodeId,
+      logger,
+      metrics,
+      now: () => clock.now(),
+      onCommitted,
+    });
     this.publisher = publisher;
     this.commits = commits;
 
     const verifySignatures = config.unsafeSkipSignatures === undefined;
     if (!verifySignatures) logger.warn('signatures are NOT checked: for benchmarks only');
     const authorities = new Authorities(pool, metrics);
-    const posts = new PostService({ authorities, commits, pool, node, clock, logger, metrics, verifySignatures });
+    const { nodeId } = this.key;
+    const asks = new Asks(bus);
+    const homes = new HomeDirectory(pool, clock);
+    const audience = new AudienceStore(pool);
+    const outgoing = new OutgoingStore(pool);
+    const sender = new OutgoingSender({
+      asks,
+      bus,
+      nodes: new OutgoingNodeStore(pool),
+      posts: outgoing,
+      notices: new NoticeStore(pool),
+      homes,
+      audience,
+      metrics,
+      pool,
+      clock,
+      logger,
+    });
+    this.sender = sender;
+    const replicas = new ReplicaService({
+      pool,
+      limits,
+      nodeId,
+      bus,
+      asks,
+      homes,
+      outgoing,
+      publisher,
+      metrics,
+      events,
+      clock,
+      logger,
+    });
+    const remotePosts = new RemotePosts({ asks, store: outgoing, sender, clock });
+    const posts = new PostService({
+      authorities,
+      commits,
+      pool,
+      node,
+      clock,
+      logger,
+      metrics,
+      verifySignatures,
+      remote: remotePosts,
+    });
 
     const channels = new ChannelStore(this.prisma);
     const members = new MembershipStore(this.prisma, pool);
+    const forget = new ForgetStore(pool, nodeId);
+    const remote = new RemoteChannels({
+      asks,
+      homes,
+      replicas,
+      channels,
+      members,
+      forget,
+      events,
+      limits,
+      clock,
+      logger,
+      nodeId,
+      verifySignatures,
+    });
     const membership = new MembershipService({ channels, members, events, commits, node });
     const creation = new CreateChannelService({
       channels,
@@ -76,18 +161,36 @@ export class ChannelRooms {
     });
     const states = new StateService({ channels, commits, pool, events, clock, verifySignatures });
     const chains = new ChainService(new ChainStore(pool), clock);
-    const dms = new OpenDmService({ channels, members, commits, events, clock, limits, nodeId: this.key.nodeId });
+    const dms = new OpenDmService({ channels, members, commits, events, clock, limits, nodeId, asks, replicas });
+    this.authorKeys = new AuthorKeys(bus);
+    this.banned = new BannedGuests({ bus, clock, logger, nodeId });
     this.deviceNews = new DeviceNews(bus, members, logger);
     const settings = new UpdateChannelService({ channels, membership, commits, node });
-    const history = new HistoryService({ history: new HistoryStore(pool), members });
+    const history = new HistoryService({ history: new HistoryStore(pool), members, asks, nodeId });
+    const reads = new PeerReads({ channels, members, chains, history, audience });
+    const changes = new PeerChanges({
+      bus,
+      keys: this.authorKeys,
+      banned: this.banned,
+      posts,
+      membership,
+      states,
+      dms,
+      channels,
+      forget,
+      events,
+      homes,
+      nodeId,
+    });
 
     this.responders = [
       new PostResponder(posts),
-      new ChannelResponder(channels, creation, settings),
-      new MembershipResponder(membership),
-      new StateResponder(states, chains, dms),
+      new ChannelResponder(channels, creation, settings, remote, nodeId),
+      new MembershipResponder(membership, remote),
+      new StateResponder(states, chains, dms, remote, homes),
       new HistoryResponder(history),
-      new ForgetResponder(new ForgetService(new ForgetStore(pool), events)),
+      new ForgetResponder(new ForgetService(forget, events, remote, outgoing)),
+      new PeerResponder({ reads, changes, replicas, audience, sender, clock }),
     ];
   }
 }

@@ -3,7 +3,6 @@ import { CHANNEL, type CreateRequest } from '@dcp/contracts';
 import { canonicalJson, type Genesis, MAX_CLOCK_SKEW_MS, signingInput } from '@dcp/protocol';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { channelIdOf } from '../src/channels/genesis.js';
-import { defaultNodeId } from '../src/config.js';
 import { actor, type Actor } from './support/actor.js';
 import { refusalOf } from './support/results.js';
 import { BOTH_BUSES, World } from './support/world.js';
@@ -129,7 +128,7 @@ describe.each(BOTH_BUSES)('channels over the %s bus', (kind) => {
   const genesisFor = (name: string, changes: Partial<Genesis> = {}): Genesis => ({
     version: '1.0',
     name,
-    home_node: defaultNodeId(Buffer.from(world.nodeKey, 'base64')),
+    home_node: world.nodeId,
     encryption: 'node',
     visibility: 'public',
     creator: alice.userId,

@@ -40,6 +40,7 @@ describe('group commit on a real PostgreSQL', () => {
     channelId = channel.channelId;
     appended.length = 0;
     commits = new GroupCommit({
+      nodeId: 'a7f3k9m2',
       pool,
       limits: memberLimits({ nodeKey: '', nodeId: undefined }),
       logger: log.logger,

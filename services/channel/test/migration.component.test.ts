@@ -39,7 +39,7 @@ describe('migration of a database with channels in it', () => {
     await pool.query("insert into members values ('ch_old', 'a7f3k9m2.alice', 'owner', now(), 1)");
     await expect(insert('ch_private', '#old', 'private')).rejects.toThrow('visibility');
 
-    expect(await migrate(migrationsFolder)).toEqual(['0002_e2ee']);
+    expect(await migrate(migrationsFolder)).toEqual(['0002_e2ee', '0003_replicas']);
 
     const { rows } = await pool.query(
       'select c.epoch, m.identity_key from channels c join members m using (channel_id)',
@@ -48,7 +48,7 @@ describe('migration of a database with channels in it', () => {
     for (const [i, visibility] of ['private', 'private', 'group', 'dm'].entries()) {
       await insert(`ch_${i}`, '#old', visibility);
     }
-    await expect(insert('ch_other', '#old', 'public')).rejects.toThrow('channels_public_name_key');
+    await expect(insert('ch_other', '#old', 'public')).rejects.toThrow('channels_own_public_name_key');
     await expect(insert('ch_odd', '#odd', 'secret')).rejects.toThrow('visibility');
     // As the version before writes them while both run.
     await pool.query(

@@ -234,7 +234,7 @@ describe.each(BOTH_BUSES)('posts over the %s bus', (kind) => {
       encryption: { algorithm: 'none', key_id: 'node', nonce: '' },
       metadata: { edited: false, reply_to: reply, signed_by: 'node' },
     });
-    const node = new NodeKey({ nodeKey: world.nodeKey, nodeId: undefined });
+    const node = new NodeKey({ nodeKey: world.nodeKey, nodeId: world.nodeId });
     expect(verifySigned(rawKey(node.publicKey), messageSigningInput(stored, 'NODEMSG'), stored.signature)).toBe(true);
     expect(verifySigned(rawKey(node.publicKey), messageSigningInput(stored, 'MESSAGE'), stored.signature)).toBe(false);
   });

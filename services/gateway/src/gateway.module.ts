@@ -7,8 +7,10 @@ import { AdminController } from './rest/admin.controller.js';
 import { AuthController } from './rest/auth.controller.js';
 import { BackupController } from './rest/backup.controller.js';
 import { ChannelsController } from './rest/channels.controller.js';
+import { FederationController } from './rest/federation.controller.js';
 import { NodeController } from './rest/node.controller.js';
 import { RestContext } from './rest/rest-context.js';
+import { TrustController } from './rest/trust.controller.js';
 import { UsersController } from './rest/users.controller.js';
 import { ClientGateway } from './sockets/client.gateway.js';
 import { FrameLoop } from './sockets/frame-loop.js';
@@ -28,7 +30,9 @@ export class GatewayModule {
         AuthController,
         BackupController,
         ChannelsController,
+        FederationController,
         NodeController,
+        TrustController,
         UsersController,
       ],
       providers: [

@@ -15,6 +15,7 @@ import { GatewayModule } from './gateway.module.js';
 import { DeviceEvents } from './keys/device-events.subscriber.js';
 import { assemble, type GatewayInside, type GatewayParts } from './parts.js';
 import { hearInvitations } from './channels/invitation.subscriber.js';
+import { hearRefusals } from './posts/refused.subscriber.js';
 import { hearTyping } from './presence/typing.subscriber.js';
 import { prepareHttp } from './rest/http.js';
 import { openSocketIo } from './sockets/socket-io-door.js';
@@ -108,16 +109,21 @@ class Background {
 
   start(): void {
     const { bus, health } = this.parts;
-    const { sessions, login, hub, presence, sweep, users } = this.inside;
+    const { sessions, login, hub, presence, sweep, users, moderation } = this.inside;
     sessions.listen((event) => login.revoked(event));
+    moderation.listen();
     this.subscriptions.push(
       bus.subscribe(CHANNEL.membershipChanged, (change) => this.guard(login.membershipChanged(change))),
       hearTyping(bus, hub),
       hearInvitations(bus, users),
+      hearRefusals(bus, users),
       new DeviceEvents(users, hub).hear(bus),
       bus.onReconnect(() => this.guard(this.recover())),
       health.register('gateway.bus', () => requireThat(bus.state === 'connected', 'the bus is away')),
       health.register('gateway.sessions', () => requireThat(sessions.ready, 'auth has not told its keys yet')),
+      health.register('gateway.moderation', () =>
+        requireThat(moderation.ready, 'decisions about users are being read'),
+      ),
     );
     presence.start();
     sweep.start();
@@ -128,23 +134,26 @@ class Background {
 
   /** Until auth answers: it may start later than this. */
   private async load(): Promise<void> {
-    const { sessions } = this.inside;
+    const { sessions, moderation } = this.inside;
     while (!sessions.ready && !this.stopped.signal.aborted) {
       await sessions.load().catch((error: unknown) => this.parts.logger.debug({ err: error }, 'waiting for auth'));
       if (!sessions.ready) await delay(LOAD_RETRY_MS);
     }
+    if (!this.stopped.signal.aborted) await moderation.load();
   }
 
   /** The bus was away: whatever it carried meanwhile is read again. */
   private async recover(): Promise<void> {
+    void this.inside.moderation.load();
     await this.inside.sessions.load();
     this.inside.login.closeRevoked();
     await this.inside.hub.compareHeads();
   }
 
   private tick(): void {
-    const { hub, sessions } = this.inside;
+    const { hub, sessions, moderation } = this.inside;
     hub.closeEmptyRooms();
+    moderation.tick();
     sessions.revocations.forgetExpired(sessions.now());
     this.guard(hub.compareHeads());
   }
@@ -159,6 +168,7 @@ class Background {
     this.inside.sweep.stop();
     this.inside.presence.stop();
     this.inside.sessions.stop();
+    this.inside.moderation.stop();
     this.inside.hub.stop();
     for (const subscription of this.subscriptions) subscription.unsubscribe();
   }

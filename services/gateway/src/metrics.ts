@@ -10,7 +10,10 @@ export interface GatewayMetrics {
   batchSize: { observe(size: number): void };
   httpSeconds: { observe(labels: { method: string; status: string }, seconds: number): void };
   /** A gauge `dcp_<name>` that `read` answers. */
-  watch(name: 'connections' | 'rooms' | 'posts_waiting' | 'presence_users' | 'revocations', read: () => number): void;
+  watch(
+    name: 'connections' | 'rooms' | 'posts_waiting' | 'presence_users' | 'revocations' | 'standings',
+    read: () => number,
+  ): void;
 }
 
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -51,4 +54,5 @@ const HELP = {
   posts_waiting: 'Posts without an answer yet',
   presence_users: 'Users that are online on the whole node',
   revocations: 'Sessions that ended before their tokens',
+  standings: 'Users of the node about whom something was decided',
 } as const;

@@ -15,6 +15,7 @@ import { FrameLoop } from './sockets/frame-loop.js';
 import { TurnOutbox } from './sockets/outbox.js';
 import { SocketServer } from './sockets/socket-server.js';
 import { ConnectionSweep } from './sockets/sweep.js';
+import { Moderation } from './trust/moderation.js';
 import { LocalUsers } from './users/local-users.js';
 
 /** What a gateway gets from whoever mounts it. */
@@ -35,6 +36,7 @@ export interface GatewayInside {
   hub: Hub;
   sessions: SessionService;
   limits: RateLimits;
+  moderation: Moderation;
   directory: ChannelDirectory;
   batcher: PostBatcher;
   presence: PresenceService;
@@ -66,6 +68,8 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     config.connectionsPerAddress,
     config.bytesPerMinute,
   );
+  const moderation = new Moderation(bus, clock, metrics, logger, () => sessions.node?.id);
+  metrics.watch('standings', () => moderation.standings.size);
   const directory = new ChannelDirectory(bus, () => sessions.node?.id);
   const batcher = new PostBatcher(bus, metrics);
   const { presenceRoomLimit: roomLimit, offlineGraceMs } = config;
@@ -78,7 +82,7 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     metrics,
   );
   const login = new LoginService(bus, sessions, users, hub, directory, presence, limits, logger);
-  const tools: CommandTools = { bus, clock, logger, hub, users, directory, batcher, presence, limits };
+  const tools: CommandTools = { bus, clock, logger, hub, users, directory, batcher, presence, limits, moderation };
   const loop = new FrameLoop(
     {
       authenticate: (connection, frame) => login.handle(connection, frame),
@@ -94,7 +98,7 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     deadAfterSeconds: DEAD_AFTER,
   };
   const sweep = new ConnectionSweep(door.connections, login, clock, limitsOfSweep);
-  const rest = new RestContext(sessions, limits, trustProxy, maintenance);
+  const rest = new RestContext(sessions, limits, moderation, trustProxy, maintenance);
   return {
     metrics,
     outbox,
@@ -102,6 +106,7 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     hub,
     sessions,
     limits,
+    moderation,
     directory,
     batcher,
     presence,

@@ -30,6 +30,8 @@ export interface TestNode {
   gateways: RunningGateway[];
   healths: Health[];
   metrics: Metrics[];
+  /** The bus as one of the node's services has it. */
+  connect(service: string): Promise<Bus>;
   /** One more gateway on the same bus, with other settings. */
   addGateway(env?: Record<string, string>): Promise<string>;
   stop(): Promise<void>;
@@ -96,6 +98,7 @@ export async function startTestNode(kind: BusKind, gateways = 2, env: Record<str
     gateways: [],
     healths: [],
     metrics: [],
+    connect: (service) => house.connect(service),
     addGateway: async (more = {}) => {
       const [metrics, health] = [createMetrics({ service: 'gateway', processMetrics: false }), createHealth()];
       const config = loadConfig(gatewayConfig, { ...DEFAULTS, ...env, ...more });

@@ -14,6 +14,7 @@ export function banner(node: HomeNode): string {
     `  DCP home node ${node.nodeId} is up after ${((Date.now() - started) / 1000).toFixed(1)} s`,
     '',
     `  address   ${node.url}`,
+    `  nodes     port ${node.federationPort}, for other nodes`,
     `  data      ${node.dataDir}`,
     `  health    ${node.healthUrl}/readyz`,
     '',

@@ -1,7 +1,7 @@
 import { ensureServiceDatabase, startEmbeddedPostgres, type Logger } from '@dcp/node-kit';
 import { join } from 'node:path';
 import type { HomeNodeConfig } from './config.js';
-import type { DatabaseService, NodeSecrets } from './secrets.js';
+import { DATABASES, type DatabaseService, type NodeSecrets } from './secrets.js';
 
 export interface NodeDatabase {
   /** One role and schema for each service. */
@@ -23,10 +23,11 @@ export async function openDatabase(
       : undefined;
   const adminUrl = config.databaseUrl ?? embedded?.adminSocketUrl ?? embedded?.adminUrl ?? '';
   try {
-    const url = (service: DatabaseService) =>
-      ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
+    const urls: Partial<Record<DatabaseService, string>> = {};
+    for (const service of DATABASES)
+      urls[service] = await ensureServiceDatabase({ adminUrl, service, password: secrets.passwords[service] });
     return {
-      urls: { auth: await url('auth'), channel: await url('channel'), keys: await url('keys') },
+      urls: urls as Record<DatabaseService, string>,
       lost: embedded?.ended ?? new Promise<void>(() => undefined),
       stop: async () => embedded?.stop(),
     };

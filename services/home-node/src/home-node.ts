@@ -12,8 +12,10 @@ import {
 } from '@dcp/node-kit';
 import { authConfigTable, startAuth } from '@dcp/service-auth';
 import { channelConfigTable, startChannel } from '@dcp/service-channel';
+import { federationConfigTable, startFederation } from '@dcp/service-federation';
 import { gatewayConfig, startGateway } from '@dcp/service-gateway';
 import { keysConfigTable, startKeys } from '@dcp/service-keys';
+import { startTrustChain, trustChainConfigTable } from '@dcp/service-trust-chain';
 import { ready } from '@dcp/crypto';
 import type { HomeNodeConfig } from './config.js';
 import { openDatabase } from './database.js';
@@ -31,6 +33,8 @@ export interface HomeNodeOptions {
 export interface HomeNode {
   /** Where clients connect. */
   url: string;
+  /** Where other nodes do. */
+  federationPort: number;
   healthUrl: string;
   dataDir: string;
   nodeId: string;
@@ -83,7 +87,7 @@ async function start(
 
   const bus = createInProcessBus({ logger, metrics: shared.metrics });
   undo.add(() => bus.close());
-  const settings = serviceEnvironment(env, secrets.nodeKey, gateway.host, database.urls);
+  const settings = serviceEnvironment(env, secrets.nodeKey, gateway, database.urls);
   const pool = (service: DatabaseService) => openPool(database.urls[service], service, logger, undo);
 
   progress('starting the services');
@@ -96,6 +100,24 @@ async function start(
   const authSettings = loadConfig(authConfigTable, settings('auth'));
   const auth = await startAuth({ ...shared, config: authSettings, bus, logger, pool: await pool('auth') });
   undo.add(() => auth.stop());
+  const trustSettings = loadConfig(trustChainConfigTable, settings('trust-chain'));
+  const trust = await startTrustChain({
+    ...shared,
+    config: trustSettings,
+    bus,
+    logger,
+    pool: await pool('trust-chain'),
+  });
+  undo.add(() => trust.stop());
+  const federationSettings = loadConfig(federationConfigTable, settings('federation'));
+  const federation = await startFederation({
+    ...shared,
+    config: federationSettings,
+    bus,
+    logger,
+    pool: await pool('federation'),
+  });
+  undo.add(() => federation.stop());
   const door = await startGateway({ ...shared, config: gateway, bus, logger });
   undo.add(() => door.stop());
 
@@ -104,6 +126,7 @@ async function start(
   const { dataDir } = config;
   return {
     url: door.url,
+    federationPort: federation.port,
     healthUrl: health.url,
     dataDir,
     nodeId,
@@ -131,15 +154,27 @@ function lostCheck(lost: Promise<void>): () => void {
   };
 }
 
+/** 8448 beside 8008: several nodes on one machine do not meet. */
+function federationPort(port: number): number {
+  return port === 0 || port + 440 > 65_535 ? 0 : port + 440;
+}
+
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** Each service's configuration, with what the node knows itself: its key, its database, whether strangers can reach it. */
-function serviceEnvironment(env: Environment, nodeKey: string, host: string, urls: Record<DatabaseService, string>) {
+function serviceEnvironment(
+  env: Environment,
+  nodeKey: string,
+  { host, port }: { host: string; port: number },
+  urls: Record<DatabaseService, string>,
+) {
   return (service: DatabaseService): Environment => ({
     ...env,
     DATABASE_URL: urls[service],
     DATABASE_URL_FILE: undefined,
     NATS_URL: 'in-process',
+    DCP_FEDERATION_HOST: env['DCP_FEDERATION_HOST'] ?? host,
+    DCP_FEDERATION_PORT: env['DCP_FEDERATION_PORT'] ?? String(federationPort(port)),
     DCP_NODE_KEY: nodeKey,
     DCP_NODE_KEY_FILE: undefined,
     DCP_BOUND_TO: LOOPBACK.test(host) ? 'loopback' : 'network',

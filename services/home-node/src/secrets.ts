@@ -3,7 +3,7 @@ import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The services that have a database of their own: each its role, its schema, its password. */
-export const DATABASES = ['auth', 'channel', 'keys'] as const;
+export const DATABASES = ['auth', 'channel', 'keys', 'federation', 'trust-chain'] as const;
 export type DatabaseService = (typeof DATABASES)[number];
 
 /** What a home node makes for itself at its first start and must find again at every later one. */
@@ -57,7 +57,7 @@ async function complete(file: string, secrets: NodeSecrets): Promise<NodeSecrets
 
 function newPasswords(): NodeSecrets['passwords'] {
   const password = () => toHex(randomBytes(24));
-  return { auth: password(), channel: password(), keys: password() };
+  return Object.fromEntries(DATABASES.map((service) => [service, password()])) as NodeSecrets['passwords'];
 }
 
 /** Whole and on the disk before it takes its name: a crash leaves no half file. */

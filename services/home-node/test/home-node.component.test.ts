@@ -85,9 +85,10 @@ describe('a home node in one process', () => {
       expect(await (await fetch(health)).json()).toMatchObject({ ready: true, checks: { 'keys.database': 'ok' } }),
     );
     const after = JSON.parse(await readFile(file, 'utf8')) as typeof before;
+    const made = expect.stringMatching(/^[0-9a-f]{48}$/);
     expect(after).toEqual({
       nodeKey: before.nodeKey,
-      passwords: { auth, channel, keys: expect.stringMatching(/^[0-9a-f]{48}$/) },
+      passwords: { auth, channel, keys: made, federation: made, 'trust-chain': made },
     });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await readdir(folder)).filter((name) => name.startsWith('secrets'))).toEqual(['secrets.json']);

@@ -1,5 +1,5 @@
 import { FEDERATION, KEYS, PEER, type PeerKind } from '@dcp/contracts';
-import type { Subscription } from '@dcp/node-kit';
+import type { Rpc, Subscription } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -28,7 +28,10 @@ function bridge(from: World, to: World): Bridge {
       if (self.fault !== undefined) throw self.fault;
       if (node_id !== THERE) throw new DcpError('NODE_UNREACHABLE', { node_id });
       const call = { peer: { node_id: HERE, trust: 'trusted' as const }, body };
-      const honest = (await to.federationBus.request(PEER[kind as PeerKind], call as never)) as Record<string, unknown>;
+      const honest = await to.federationBus.request(
+        PEER[kind as PeerKind] as Rpc<object, Record<string, unknown>>,
+        call,
+      );
       if (self.deaf) throw new DcpError('NODE_UNREACHABLE', { node_id });
       return { body: (self.lie?.(honest) ?? honest) as Record<string, unknown> };
     },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { DcpClient } from '@dcp/client-sdk';
 import { CliError } from '../cli-error.js';
 import { connectOrFail, openClient, withClient, type Context } from '../context.js';
-import { messageLine, printable } from '../output.js';
+import { messageLine, printable, shortUser } from '../output.js';
 import { channelName } from './channels.js';
 
 /** The lasting id of a channel: what messages are addressed to. A DM is made when there is none. */
@@ -35,7 +35,11 @@ export async function sendCommand(
     };
     return await client.sendAndWait(await channelIdOf(client, name), draft);
   });
-  context.output.result(ack, `Sent (${ack.message_id}, number ${ack.seq} in ${name}).`);
+  const said =
+    ack.state === 'queued'
+      ? `Waiting (${ack.message_id}): the home node of ${name} cannot be reached now. Your node sends it when it can.`
+      : `Sent (${ack.message_id}, number ${ack.seq} in ${name}).`;
+  context.output.result(ack, said);
 }
 
 /** `dcp history CHANNEL`, oldest first */
@@ -46,11 +50,12 @@ export async function historyCommand(
 ): Promise<void> {
   const name = await channelName(context, channel);
   const before = options.before === undefined ? {} : { before: options.before };
-  const page = await withClient(context, async (client) => {
-    return await client.history(await channelIdOf(client, name), { limit: Number(options.limit), ...before });
+  const { userId, ...page } = await withClient(context, async (client) => {
+    const read = await client.history(await channelIdOf(client, name), { limit: Number(options.limit), ...before });
+    return { ...read, userId: client.userId };
   });
   const more = page.next_cursor === null ? '' : `\n(older: dcp history '${name}' --before ${page.next_cursor})`;
-  context.output.result(page, page.messages.map(messageLine).join('\n') + more);
+  context.output.result(page, page.messages.map((message) => messageLine(message, userId)).join('\n') + more);
 }
 
 /** `dcp search WORDS`: what this device has read and written, encrypted channels included; needs no network. */
@@ -59,7 +64,7 @@ export async function searchCommand(context: Context, words: string[], options: 
   const found = await client.search(words.join(' '), { limit: Number(options.limit) });
   await context.profile.close();
   const lines = found.map(({ timestamp, author, content }) => {
-    return `${timestamp.slice(0, 16).replace('T', ' ')} ${author.slice(9)}: ${printable(String(content['text'] ?? ''))}`;
+    return `${timestamp.slice(0, 16).replace('T', ' ')} ${shortUser(author, client.userId)}: ${printable(String(content['text'] ?? ''))}`;
   });
   context.output.result({ found }, lines.length === 0 ? 'Nothing found on this device.' : lines.join('\n'));
 }
@@ -77,10 +82,13 @@ export async function tailCommand(context: Context, channels: string[], options:
     client.events.on('ended', ({ error }) => reject(error));
     client.events.on('message', ({ channel, message, undecryptable }) => {
       if (left <= 0 || (wanted.size > 0 && !wanted.has(channel))) return;
-      output.result(message, messageLine({ ...message, ...(undecryptable === undefined ? {} : { undecryptable }) }));
+      output.result(
+        message,
+        messageLine({ ...message, ...(undecryptable === undefined ? {} : { undecryptable }) }, client.userId),
+      );
       if (--left <= 0) resolve();
     });
-    client.events.on('decrypted', ({ message }) => output.result(message, messageLine(message)));
+    client.events.on('decrypted', ({ message }) => output.result(message, messageLine(message, client.userId)));
   });
   client.events.on('state', (state) => output.note(`-- ${state}`));
   try {

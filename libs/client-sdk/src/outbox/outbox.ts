@@ -37,7 +37,7 @@ const PREFIX = 'outbox/';
 /** Messages that may wait; more are refused, so that a client that is offline for ever does not fill its disk. */
 export const MAX_OUTBOX = 10_000;
 /** Refusals that a newly prepared message can pass. */
-const PREPARED_AGAIN = new Set(['clock_skew', 'stale_epoch', 'stale_state']);
+export const PREPARED_AGAIN: ReadonlySet<string> = new Set(['clock_skew', 'stale_epoch', 'stale_state']);
 const MAX_PREPARED = 20;
 
 /**

@@ -1,4 +1,4 @@
-import { AUTH, type DeviceLog, FEDERATION, type PeerKind, type Profile } from '@dcp/contracts';
+import { type AccountSettings, AUTH, type DeviceLog, FEDERATION, type PeerKind, type Profile } from '@dcp/contracts';
 import type { Bus, Clock, Logger } from '@dcp/node-kit';
 import { type DeviceEntry, DcpError, parseUserId, parseWith, userIdField } from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
@@ -68,6 +68,13 @@ export class RemoteUsersService {
     const profile = answer as unknown as Profile;
     this.#profiles.set(userId, profile);
     return profile;
+  }
+
+  /** What this node needs to know of him; presence and whom he has blocked are his node's business. */
+  async settings(userId: string): Promise<AccountSettings> {
+    const answer = await this.#ask(parseUserId(userId).nodeId, 'direct_messages', { user_id: userId });
+    const allow_direct_messages = answer['allow'] === true;
+    return { user_id: userId, show_online_status: false, allow_direct_messages, blocked_users: [] };
   }
 
   /** The user's node says that his log has grown: it is read again, and whoever shares a channel with him hears of it. */

@@ -1,5 +1,6 @@
 import { CHANNEL, type ChannelInfo } from '@dcp/contracts';
 import { CHANNEL_ID, DcpError } from '@dcp/protocol';
+import type { RemoteChannels } from '../replicas/remote-channels.js';
 import type { Answering, Responder } from '../answering.js';
 import type { ChannelStore } from './channel.store.js';
 import type { CreateChannelService } from './create-channel.service.js';
@@ -10,6 +11,8 @@ export class ChannelResponder implements Responder {
     private readonly channels: ChannelStore,
     private readonly creation: CreateChannelService,
     private readonly settings: UpdateChannelService,
+    private readonly remote: RemoteChannels,
+    private readonly nodeId: string,
   ) {}
 
   serve(answering: Answering): void {
@@ -21,11 +24,16 @@ export class ChannelResponder implements Responder {
     answering.serve(CHANNEL.list, async () => ({ channels: await this.channels.list() }));
   }
 
-  /** `#name` or `ch_…`. */
+  /** `#name` or `ch_…`, of another node with `@node` behind it. */
   async #resolve(reference: string, userId: string | undefined): Promise<ChannelInfo> {
     const { channels } = this;
-    const isId = CHANNEL_ID.test(reference);
-    const found = await (isId ? channels.findById(reference) : channels.findByName(reference, userId));
+    const [local = '', node] = reference.split('@');
+    // `@a,b` is the name of a DM.
+    const isOurs = local === '' || node === undefined || node === this.nodeId;
+    const wanted = local !== '' && isOurs ? local : reference;
+    const isId = CHANNEL_ID.test(wanted);
+    const known = isOurs ? await (isId ? channels.findById(wanted) : channels.findByName(wanted, userId)) : undefined;
+    const found = known ?? (await this.remote.resolve(wanted, userId));
     if (found === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     return found;
   }

@@ -1,5 +1,5 @@
-import type { ChannelInfo, StateChange } from '@dcp/contracts';
-import { DcpError, type EncryptionMode, type Visibility } from '@dcp/protocol';
+import type { ChannelInfo, HomedChannel, StateChange } from '@dcp/contracts';
+import { DcpError, type EncryptionMode, genesisSchema, type Visibility } from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
 import type { PrismaClient } from '../database.js';
 import type { Channel } from '../generated/client.js';
@@ -65,6 +65,28 @@ export class ChannelStore {
     const found = await this.findPublic(name);
     if (found !== undefined || userId === undefined) return found;
     return (await this.#findHidden(name, 'members', userId)) ?? (await this.#findHidden(name, 'invitations', userId));
+  }
+
+  /** As another node is told of it; undefined where its home is not here. */
+  async findHomed(channelId: string): Promise<Omit<HomedChannel, 'standing'> | undefined> {
+    const where = { channelId, deletedAt: null, replicaFrom: null };
+    const row = await this.prisma.channel.findFirst({ where });
+    if (row === null) return undefined;
+    const genesis = row.genesis === '' ? null : genesisSchema.parse(JSON.parse(row.genesis));
+    return {
+      ...infoOf(row),
+      home_node: row.homeNode,
+      home_epoch: row.homeEpoch,
+      genesis,
+      genesis_signature: genesis === null ? null : row.genesisSignature,
+      state_head: row.stateHead,
+      epoch: row.epoch,
+    };
+  }
+
+  async isInvited(channelId: string, userId: string): Promise<boolean> {
+    const where = { channelId_userId: { channelId, userId } };
+    return (await this.prisma.invitation.findUnique({ where })) !== null;
   }
 
   /** Public channels by name. */

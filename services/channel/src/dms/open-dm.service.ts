@@ -1,13 +1,16 @@
 import type { Session, StateChange } from '@dcp/contracts';
-import { sha256, toBase32 } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
-import { dmChannelIdInput, dmName, DcpError, parseWith, userIdField } from '@dcp/protocol';
+import { dmName, DcpError, parseWith, userIdField } from '@dcp/protocol';
 import type { ChannelStore } from '../channels/channel.store.js';
 import type { MemberLimits } from '../limits.js';
 import type { GroupCommit } from '../log/group-commit.js';
 import type { NewChannel, OpenDmOperation } from '../log/operation.js';
 import type { MembershipEvents } from '../members/membership-events.js';
 import type { MembershipStore } from '../members/membership.store.js';
+import { nodeOf } from '../node/node-of.js';
+import type { Asks } from '../replicas/asks.js';
+import { dmHome, dmIdOf } from '../replicas/check-home.js';
+import type { ReplicaService } from '../replicas/replica.service.js';
 import { stateChangeOf } from '../state/state-change.js';
 
 export interface OpenDmParts {
@@ -18,21 +21,40 @@ export interface OpenDmParts {
   clock: Clock;
   limits: MemberLimits;
   nodeId: string;
+  asks: Asks;
+  replicas: ReplicaService;
 }
 
-/** §9.2: the one conversation of two users. Its id is made of theirs (profile §2), so both sides open the same one. */
+/**
+ * §9.2: the one conversation of two users. Its id is made of theirs (profile §2), so both sides open the same one; its home is the node of
+ * the one whose id comes first.
+ */
 export class OpenDmService {
   constructor(private readonly parts: OpenDmParts) {}
 
-  async open({ user_id: userId }: Session, other: string): Promise<StateChange> {
+  /** `asked`: the other's node has said yes, or it is the other who asks. */
+  async open({ user_id: userId }: Pick<Session, 'user_id'>, other: string, asked = false): Promise<StateChange> {
     const members = [...new Set([userId, parseWith(userIdField, other)])];
-    const channelId = `ch_${toBase32(sha256(dmChannelIdInput(userId, other)))}`;
+    const channelId = dmIdOf(userId, other);
     const there = await this.#existing(channelId, userId);
     if (there !== undefined) return there;
     await this.#checkCounts(members);
+    if (!asked && nodeOf(other) !== this.parts.nodeId) await this.#askOther(channelId, userId, other);
+    if (dmHome(userId, other) !== this.parts.nodeId) return this.#replica(channelId, userId, other);
     const outcome = await this.parts.commits.submit(this.#operation(channelId, userId, other, members));
     if (outcome.changed) for (const member of members) this.parts.events.joined(member, channelId, outcome.name);
     return stateChangeOf(channelId, outcome);
+  }
+
+  /** Whether he takes DMs his own node knows; in its answer it has made its side. */
+  async #askOther(channelId: string, userId: string, other: string): Promise<void> {
+    const body = { user_id: userId, channel_id: channelId, change: 'open_dm', other };
+    await this.parts.asks.ask(nodeOf(other), 'channel_change', body);
+  }
+
+  async #replica(channelId: string, userId: string, other: string): Promise<StateChange> {
+    const changed = await this.parts.replicas.adoptDm(userId, other);
+    return { ...(await this.parts.channels.stateOf(channelId)), changed };
   }
 
   /** The name of a forgotten account opens nothing, even if somebody has it again. */

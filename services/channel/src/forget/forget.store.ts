@@ -1,4 +1,7 @@
 import { type Pool, withTransaction } from '@dcp/node-kit';
+import { nodeOf } from '../node/node-of.js';
+import { closeAudience } from '../peers/audience.store.js';
+import { retireIfEmpty } from '../replicas/replica.store.js';
 
 export interface LeftChannel {
   channelId: string;
@@ -8,7 +11,11 @@ export interface LeftChannel {
 /** Entries wiped in one transaction: short enough that nobody waits for its locks. */
 const CHUNK = 1_000;
 
-const LOCK = 'select 1 from channels where channel_id = $1 for update';
+const LOCK = 'select replica_from is not null as is_replica from channels where channel_id = $1 for update';
+
+const REMOTE = `
+  select c.channel_id, c.home_node from members m join channels c on c.channel_id = m.channel_id
+  where m.user_id = $1 and c.replica_from is not null and c.deleted_at is null order by c.channel_id`;
 
 /**
  * The version moves so that cached roles of the user end (see `Authorities`). The key epoch stays: it is counted by the signed entries, and
@@ -39,6 +46,8 @@ const WIPE = `
 /** What others were told by him stays, without his name: the chain says it too, and the rules must come to the same. */
 const WIPE_STANDINGS = [
   'delete from invitations where user_id = $1',
+  'delete from remote_invitations where user_id = $1',
+  'delete from outgoing_notices where user_id = $1',
   'delete from bans where user_id = $1',
   "update invitations set invited_by = '' where invited_by = $1 and invited_by <> ''",
   "update bans set banned_by = '' where banned_by = $1 and banned_by <> ''",
@@ -49,7 +58,17 @@ const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_si
 
 /** Takes a user out of everything that this service stores. */
 export class ForgetStore {
-  constructor(private readonly pool: Pool) {}
+  constructor(
+    private readonly pool: Pool,
+    /** Of this node. */
+    private readonly nodeId: string,
+  ) {}
+
+  /** Those that other nodes order. */
+  async remoteChannelsOf(userId: string): Promise<{ channelId: string; home: string }[]> {
+    const { rows } = await this.pool.query<{ channel_id: string; home_node: string }>(REMOTE, [userId]);
+    return rows.map((row) => ({ channelId: row.channel_id, home: row.home_node }));
+  }
 
   async channelsOf(userId: string): Promise<string[]> {
     const { rows } = await this.pool.query<{ channel_id: string }>(
@@ -62,9 +81,13 @@ export class ForgetStore {
   /** Undefined when somebody else was faster. */
   async removeMember(channelId: string, userId: string): Promise<LeftChannel | undefined> {
     return withTransaction(this.pool, async (client) => {
-      await client.query(LOCK, [channelId]);
+      const locked = await client.query<{ is_replica: boolean }>(LOCK, [channelId]);
       const { rows } = await client.query<{ name: string }>(REMOVE_MEMBER, [channelId, userId]);
-      return rows[0] === undefined ? undefined : { channelId, name: rows[0].name };
+      if (rows[0] === undefined) return undefined;
+      const now = new Date().toISOString();
+      if (locked.rows[0]?.is_replica === true) await retireIfEmpty(client, channelId, this.nodeId, now);
+      else if (nodeOf(userId) !== this.nodeId) await closeAudience(client, [{ channelId, userId }], now);
+      return { channelId, name: rows[0].name };
     });
   }
 

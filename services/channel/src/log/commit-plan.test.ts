@@ -22,6 +22,7 @@ const head = (): Head => ({
   epoch: 0,
   memberCount: 1,
   homeEpoch: 1,
+  isReplica: false,
 });
 
 const ALICE_ROW: MemberRow = { role: 'member', joinedSeq: 4, identityKey: null };

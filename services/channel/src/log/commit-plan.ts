@@ -36,6 +36,8 @@ export interface Head {
   epoch: number;
   memberCount: number;
   homeEpoch: number;
+  /** Another node orders this channel: nothing gets a number here. */
+  isReplica: boolean;
 }
 
 export interface MemberRow {
@@ -43,6 +45,8 @@ export interface MemberRow {
   joinedSeq: number;
   /** Null in `node` channels. */
   identityKey: string | null;
+  /** RFC 3339; the time of the transaction where it is not told. */
+  joinedAt?: string;
 }
 
 /** What the database says under the locks. A channel, id or member that is not in its map does not exist, or was not asked for. */
@@ -103,6 +107,7 @@ export class CommitPlan {
     if (operation.kind === 'create') return this.#create(operation, head);
     if (operation.kind === 'dm') return this.#openDm(operation, head);
     if (head === undefined) return new DcpError('CHANNEL_NOT_FOUND');
+    if (head.isReplica) return new DcpError('CONFLICT', { reason: 'not_the_home' });
     switch (operation.kind) {
       case 'post':
         return this.#post(operation, head);

@@ -1,11 +1,14 @@
 import { databaseFailure, type Pool, type PoolClient } from '@dcp/node-kit';
 import type { DcpError } from '@dcp/protocol';
+import { closeAudience, openAudience } from '../peers/audience.store.js';
 import { insertChannels, updateSettings } from '../channels/channel-rows.store.js';
 import type { MemberLimits } from '../limits.js';
 import { addMembers, countMemberships, findMembers, type Pair, removeMembers } from '../members/member.store.js';
 import { CommitPlan, type Head, type NumberedEntry, type Snapshot } from './commit-plan.js';
 import { concernedPairs, findStandings, writeStandings } from '../state/standing.store.js';
+import { queueNotices } from '../outgoing/notice.store.js';
 import { appendEntries, findKnown, lockHeads, readHeads } from './entry.store.js';
+import { nodeOf } from '../node/node-of.js';
 import { type NewChannel, type Operation, type Outcome, pairKey } from './operation.js';
 
 /** What one transaction did. `results` are in the order of the operations. */
@@ -31,13 +34,14 @@ export async function commitOperations(
   operations: Operation[],
   limits: MemberLimits,
   now: Date,
+  nodeId: string,
 ): Promise<Committed> {
   const client = await pool.connect();
   // While a client is checked out a lost connection is told to its listeners too, and ends the process when there is none.
   client.on('error', ignore);
   let broken = true;
   try {
-    const committed = await inTransaction(client, operations, limits, now.toISOString());
+    const committed = await inTransaction(client, operations, limits, now.toISOString(), nodeId);
     broken = false;
     return committed;
   } catch (error) {
@@ -58,11 +62,12 @@ async function inTransaction(
   operations: Operation[],
   limits: MemberLimits,
   receivedAt: string,
+  nodeId: string,
 ): Promise<Committed> {
   const snapshot = await readUnderLocks(client, operations, receivedAt);
   const plan = new CommitPlan(snapshot, limits);
   const results = operations.map((operation) => plan.decide(operation));
-  await write(client, plan, receivedAt);
+  await write(client, plan, receivedAt, nodeId);
   return { results, appended: appendedBy(plan, receivedAt) };
 }
 
@@ -119,6 +124,7 @@ function newHead({ channelId, name, encryption, visibility, creator, homeEpoch }
     visibility,
     creator,
     homeEpoch,
+    isReplica: false,
     lastSeq: 0,
     aclVersion: 0,
     lockedAclVersion: 0,
@@ -128,7 +134,7 @@ function newHead({ channelId, name, encryption, visibility, creator, homeEpoch }
   };
 }
 
-async function write(client: PoolClient, plan: CommitPlan, receivedAt: string): Promise<void> {
+async function write(client: PoolClient, plan: CommitPlan, receivedAt: string, nodeId: string): Promise<void> {
   const changes = [...plan.roster.changes.values()];
   const removed = changes.filter((change) => change.existed);
   const added = changes.filter((change) => change.row !== null);
@@ -138,7 +144,19 @@ async function write(client: PoolClient, plan: CommitPlan, receivedAt: string): 
   if (added.length > 0) await addMembers(client, added, receivedAt);
   for (const update of plan.updates) await updateSettings(client, update);
   await writeStandings(client, plan.standings, receivedAt);
+  await tellOtherNodes(client, plan, receivedAt, nodeId);
   await client.query('commit');
+}
+
+/** Whose nodes must get what is ordered here, and who must hear of an invitation. Nothing to do where all are of this node. */
+async function tellOtherNodes(client: PoolClient, plan: CommitPlan, now: string, nodeId: string): Promise<void> {
+  const foreign = [...plan.roster.changes.values()].filter(({ userId }) => nodeOf(userId) !== nodeId);
+  const added = foreign.filter(({ row }) => row !== null);
+  const removed = foreign.filter(({ row }) => row === null);
+  if (added.length > 0) await openAudience(client, added);
+  if (removed.length > 0) await closeAudience(client, removed, now);
+  const invited = [...plan.standings.invitationChanges.values()].filter(({ userId }) => nodeOf(userId) !== nodeId);
+  if (invited.length > 0) await queueNotices(client, invited, now);
 }
 
 function appendedBy(plan: CommitPlan, receivedAt: string): AppendedEntries[] {

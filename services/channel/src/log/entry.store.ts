@@ -15,6 +15,7 @@ interface HeadRow {
   state_head: string | null;
   member_count: number;
   home_epoch: number;
+  is_replica: boolean;
 }
 
 interface KnownRow {
@@ -26,7 +27,8 @@ interface KnownRow {
 
 /** In the order of ids, so that two transactions never wait for each other in a circle. */
 const READ_HEADS = `
-  select channel_id, name, encryption, visibility, creator, last_seq, acl_version, state_head, epoch, member_count, home_epoch
+  select channel_id, name, encryption, visibility, creator, last_seq, acl_version, state_head, epoch, member_count, home_epoch,
+    replica_from is not null as is_replica
   from channels where channel_id = any($1::text[]) and deleted_at is null
   order by channel_id`;
 
@@ -81,6 +83,7 @@ function headOf(row: HeadRow): Head {
     epoch: row.epoch,
     memberCount: row.member_count,
     homeEpoch: row.home_epoch,
+    isReplica: row.is_replica,
   };
 }
 

@@ -28,6 +28,8 @@ interface Waiting {
 export interface GroupCommitParts {
   pool: Pool;
   limits: MemberLimits;
+  /** Users of other nodes are told from those of this one by it. */
+  nodeId: string;
   logger: Logger;
   metrics: CommitMetrics;
   now: () => number;
@@ -83,10 +85,10 @@ export class GroupCommit {
   }
 
   async #attempt(operations: Operation[]): Promise<Committed> {
-    const { pool, limits, now } = this.parts;
+    const { pool, limits, now, nodeId } = this.parts;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await commitOperations(pool, operations, limits, new Date(now()));
+        return await commitOperations(pool, operations, limits, new Date(now()), nodeId);
       } catch (error) {
         if (!isRetryableTransaction(error) || attempt === MAX_ATTEMPTS) throw error;
       }

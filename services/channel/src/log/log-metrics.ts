@@ -15,6 +15,8 @@ export interface LogMetrics {
   cacheHits: Counter;
   cacheMisses: Counter;
   cacheSize: Gauge;
+  replicated: Counter;
+  outgoingRefused: Counter;
 }
 
 /** Everything that this service counts. */
@@ -47,6 +49,16 @@ export function logMetrics(metrics: Metrics): LogMetrics {
     cacheMisses: metrics.counter({
       name: 'dcp_channel_cache_misses_total',
       help: 'Roles read from the database',
+      labels: [],
+    }),
+    replicated: metrics.counter({
+      name: 'dcp_replica_entries_total',
+      help: 'Entries of other nodes’ channels that were taken',
+      labels: [],
+    }),
+    outgoingRefused: metrics.counter({
+      name: 'dcp_outgoing_refused_total',
+      help: 'Posts that waited for another node and came to nothing',
       labels: [],
     }),
     cacheSize: metrics.gauge({ name: 'dcp_channel_cache_entries', help: 'Roles in the cache', labels: [] }),

@@ -78,9 +78,13 @@ export function checkAuthor(message: SignedMessage | StateEntry, session: Sessio
   if ((message.device ?? null) !== session.device) throw denied('foreign_device');
 }
 
-/** §6.4: five minutes either way. `now` in milliseconds. */
-export function checkClock(timestamp: string, now: number): void {
-  if (Math.abs(Date.parse(timestamp) - now) <= MAX_CLOCK_SKEW_MS) return;
+/** Profile §6: what waited at its author's node for a home that was away. */
+const MAX_RELAYED_AGE_MS = 7 * 86_400_000;
+
+/** §6.4: five minutes either way; what another node relays may be a week old. `now` in milliseconds. */
+export function checkClock(timestamp: string, now: number, relayed = false): void {
+  const age = now - Date.parse(timestamp);
+  if (age >= -MAX_CLOCK_SKEW_MS && age <= (relayed ? MAX_RELAYED_AGE_MS : MAX_CLOCK_SKEW_MS)) return;
   throw new DcpError('INVALID_MESSAGE_FORMAT', {
     reason: 'clock_skew',
     path: 'timestamp',

@@ -6,6 +6,7 @@ import type { Authorities } from '../members/authority.js';
 import type { NodeMessages } from '../node/node-message.js';
 import { findKnown } from './entry.store.js';
 import type { GroupCommit } from './group-commit.js';
+import type { RemotePost, RemotePosts } from '../outgoing/remote-posts.js';
 import type { LogMetrics } from './log-metrics.js';
 import type { NewEntry } from './new-entry.js';
 import { pairKey } from './operation.js';
@@ -25,6 +26,7 @@ export interface PostServiceParts {
   clock: Clock;
   logger: Logger;
   metrics: Pick<LogMetrics, 'posts'>;
+  remote: RemotePosts;
   verifySignatures: boolean;
 }
 
@@ -40,25 +42,43 @@ export class PostService {
   constructor(private readonly parts: PostServiceParts) {}
 
   /** One result for each post, in the same order. The fault of a single post never rejects the batch. */
-  async post(posts: Post[]): Promise<PostResult[]> {
+  async post(posts: Post[], options: { relayed: boolean } = { relayed: false }): Promise<PostResult[]> {
     const pairs = posts.map((post) => ({ channelId: post.channel_id, userId: post.session.user_id }));
     const authorities = await this.parts.authorities.find(pairs);
     const results: (PostResult | Promise<PostResult>)[] = [];
     const doubtful: Doubtful[] = [];
+    const remote: { at: number; post: RemotePost }[] = [];
+    const rules = { ...this.#rules(), ...options };
     for (const [at, post] of posts.entries()) {
       if (at % POSTS_PER_TURN === POSTS_PER_TURN - 1) await nextTurn();
       const authority = authorities.get(pairKey(post.channel_id, post.session.user_id));
-      const prepared = preparePost(post, authority, this.#rules());
+      const prepared = preparePost(post, authority, rules);
+      if (!('error' in prepared) && prepared.authority.home !== null) {
+        remote.push({ at, post: remotePost(post, prepared.entry, prepared.authority.home) });
+        continue;
+      }
       results[at] = 'error' in prepared ? this.#refused(prepared.error) : this.#commit(post, prepared);
       if ('error' in prepared && prepared.retryOf !== undefined) {
         doubtful.push({ at, channelId: post.channel_id, entry: prepared.retryOf });
       }
     }
+    if (remote.length > 0) this.#relay(remote, posts.length, results);
     await this.#answerRepeated(doubtful, results);
     return this.#counted(await Promise.all(results));
   }
 
-  #rules(): PostRules {
+  /** Channels of other nodes: asked for while the commits of this one run. */
+  #relay(remote: { at: number; post: RemotePost }[], all: number, results: (PostResult | Promise<PostResult>)[]): void {
+    const relayed = this.parts.remote.post(
+      remote.map(({ post }) => post),
+      remote.length < all,
+    );
+    remote.forEach(({ at }, i) => {
+      results[at] = relayed.then((answers) => answers[i] ?? this.#refused(new DcpError('INTERNAL_ERROR')));
+    });
+  }
+
+  #rules(): Omit<PostRules, 'relayed'> {
     const { clock, verifySignatures, node } = this.parts;
     return { now: clock.now(), verifySignatures, node };
   }
@@ -112,12 +132,16 @@ export class PostService {
   #counted(results: PostResult[]): PostResult[] {
     const counts = new Map<string, number>();
     for (const result of results) {
-      const kind = 'ok' in result ? 'ordered' : result.error.code;
+      const kind = 'ok' in result ? result.ok.state : result.error.code;
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
     for (const [result, count] of counts) this.parts.metrics.posts.inc({ result }, count);
     return results;
   }
+}
+
+function remotePost({ channel_id, session }: Post, entry: NewEntry, home: string): RemotePost {
+  return { channelId: channel_id, userId: session.user_id, home, entry };
 }
 
 function isNotFound(result: PostResult | Promise<PostResult> | undefined): boolean {

@@ -18,6 +18,8 @@ export interface PostRules {
   /** Milliseconds. */
   now: number;
   verifySignatures: boolean;
+  /** It came from its author's node, where it may have waited (profile §6). */
+  relayed: boolean;
   node: NodeMessages;
 }
 
@@ -43,7 +45,8 @@ export type Prepared = Accepted | Refused;
 export function preparePost(post: Post, authority: Authority | undefined, rules: PostRules): Prepared {
   try {
     refuseNodeMembers(post.message);
-    if (authority === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    // What another node relays must be for a channel of this one.
+    if (authority === undefined || (rules.relayed && authority.home !== null)) throw new DcpError('CHANNEL_NOT_FOUND');
     if (isHidden(authority)) return prepareHidden(post, authority);
     return isFullForm(post.message) ? prepareSigned(post, authority, rules) : preparePlain(post, authority, rules);
   } catch (error) {
@@ -85,19 +88,37 @@ function acceptSigned(
   authority: Authority,
   rules: PostRules,
 ): Prepared {
-  checks.checkClock(message.timestamp, rules.now);
+  checks.checkClock(message.timestamp, rules.now, rules.relayed);
+  const byNode = rules.relayed && isSignedByNode(message, authority);
   const body = checkMessageSize(stored);
   checks.checkEncryption(message.encryption);
   checks.checkReply(message);
   checks.checkText(stored, body);
   const aclVersion = memberVersion(authority);
-  if (rules.verifySignatures) checks.checkSignature(stored, message.signature, session.key);
+  if (session.key === '' && !byNode) throw invalidFormat('signature', 'signature');
+  if (rules.verifySignatures && !byNode) checks.checkSignature(stored, message.signature, session.key);
   const { epoch, state } = authority.encryption === 'e2ee' ? message.encryption : {};
   return { entry: newEntry(stored as StoredMessage, body), authority, aclVersion, epoch, knownState: state };
 }
 
-/** §7.3, §8.3: completed and signed by the node, where it may read. */
+/**
+ * The author's node completed and signed it (profile §4): its link is proof enough that it is the author's node, and whoever reads the
+ * entry checks the signature with the key of that node's document.
+ */
+function isSignedByNode({ metadata, encryption, device }: SignedMessage, { encryption: mode }: Authority): boolean {
+  const { algorithm, key_id } = encryption;
+  return (
+    mode === 'node' &&
+    metadata['signed_by'] === 'node' &&
+    device === undefined &&
+    algorithm === 'none' &&
+    key_id === 'node'
+  );
+}
+
+/** §7.3, §8.3: completed and signed by the node, where it may read. Only by the author's own. */
 function preparePlain({ message, session, channel_id }: Post, authority: Authority, rules: PostRules): Prepared {
+  if (rules.relayed) throw invalidFormat('signature_required', 'signature');
   if (authority.encryption !== 'node') throw invalidFormat('encryption_required', 'encryption.algorithm');
   const plain = parseWith(plainMessageSchema, message);
   const type = plain.type ?? 'text';

@@ -58,15 +58,20 @@ export class Publisher {
 
   /** Publishes new entries in the order of `seq`, one message for each channel unless they are large. Never throws. */
   publish(appended: AppendedEntries[]): void {
+    for (const { channelId, name, entries, receivedAt } of appended) {
+      this.publishEntries(
+        channelId,
+        name,
+        entries.map((entry) => publicEntry(entry, receivedAt)),
+      );
+    }
+  }
+
+  /** As `publish`, of one channel. */
+  publishEntries(channelId: string, name: string, entries: Entry[]): void {
     if (this.parts.bus.state !== 'connected') return;
     try {
-      for (const { channelId, name, entries, receivedAt } of appended) {
-        this.#send(
-          channelId,
-          name,
-          entries.map((entry) => publicEntry(entry, receivedAt)),
-        );
-      }
+      this.#send(channelId, name, entries);
     } catch (error) {
       this.parts.logger.error({ err: error }, 'could not publish what was committed');
     }

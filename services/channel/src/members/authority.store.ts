@@ -5,7 +5,8 @@ import type { Authority } from './authority.js';
 import type { Pair } from './member.store.js';
 
 const READ_AUTHORITIES = `
-  select c.channel_id, wanted.user_id, c.encryption, c.visibility, case when m.role is not null then c.acl_version end as acl_version
+  select c.channel_id, wanted.user_id, c.encryption, c.visibility, case when m.role is not null then c.acl_version end as acl_version,
+    case when c.replica_from is not null then c.home_node end as home
   from unnest($1::text[], $2::text[]) as wanted (channel_id, user_id)
   join channels c on c.channel_id = wanted.channel_id and c.deleted_at is null
   left join members m on m.channel_id = wanted.channel_id and m.user_id = wanted.user_id`;
@@ -16,6 +17,7 @@ interface AuthorityRow {
   encryption: EncryptionMode;
   visibility: Visibility;
   acl_version: string | null;
+  home: string | null;
 }
 
 /** Mode and membership of each pair whose channel exists. */
@@ -31,6 +33,7 @@ export async function readAuthorities(pool: Pool, pairs: Pair[]): Promise<[strin
       encryption: row.encryption,
       visibility: row.visibility,
       aclVersion: row.acl_version === null ? undefined : Number(row.acl_version),
+      home: row.home,
     },
   ]);
 }

@@ -15,11 +15,14 @@ export interface Authority {
   visibility: Visibility;
   /** Undefined: not a member. */
   aclVersion: number | undefined;
+  /** The other node that orders the channel; null: this one. */
+  home: string | null;
 }
 
 /**
  * Who may post where, from a bounded cache. What it says may be out of date: the commit compares `aclVersion` under the lock and reads
- * again if roles have changed. Absence is never cached, because a join does not move the version.
+ * again if roles have changed. Absence is never cached, because a join does not move the version; nor are channels of other nodes, which no
+ * commit here decides.
  */
 export class Authorities {
   readonly #cache = new LRUCache<string, Authority>({ max: MAX_CACHED });
@@ -58,7 +61,7 @@ export class Authorities {
     this.metrics.cacheMisses.inc(missing.size);
     for (const [key, authority] of await readAuthorities(this.pool, [...missing.values()])) {
       found.set(key, authority);
-      if (authority.aclVersion !== undefined) this.#cache.set(key, authority);
+      if (authority.aclVersion !== undefined && authority.home === null) this.#cache.set(key, authority);
     }
     this.metrics.cacheSize.set(this.#cache.size);
   }

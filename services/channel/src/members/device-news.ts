@@ -1,4 +1,4 @@
-import { AUTH, CHANNEL, type DevicesChanged } from '@dcp/contracts';
+import { AUTH, CHANNEL, type DevicesChanged, FEDERATION } from '@dcp/contracts';
 import type { Bus, Logger, Subscription } from '@dcp/node-kit';
 import type { MembershipStore } from './membership.store.js';
 
@@ -13,13 +13,18 @@ export class DeviceNews {
     private readonly logger: Logger,
   ) {}
 
+  /** Every instance, and every piece of news. */
+  listenAll(heard: (userId: string) => void): Subscription {
+    return this.bus.subscribe(AUTH.devicesChanged, ({ user_id }) => heard(user_id));
+  }
+
   /** One of the instances takes each piece of news. */
   listen(): Subscription {
     return this.bus.subscribe(AUTH.devicesChanged, (news) => void this.#pass(news), 'channel');
   }
 
   /** Lost news is no harm done: whoever encrypts reads the log again before he trusts a new device. */
-  async #pass({ user_id, seq, hash }: DevicesChanged): Promise<void> {
+  async #pass({ user_id, seq, hash, remote }: DevicesChanged): Promise<void> {
     try {
       const channels = await this.members.sealedOf(user_id);
       for (let start = 0; start < channels.length; start += CHUNK) {
@@ -30,8 +35,16 @@ export class DeviceNews {
           channels: channels.slice(start, start + CHUNK),
         });
       }
+      // A user's own node tells the others.
+      if (remote !== true) this.#tell(await this.members.nodesIn(channels), { user_id, seq, hash });
     } catch (error) {
       this.logger.warn({ err: error }, 'could not pass on that a device log has grown');
     }
+  }
+
+  /** A node that is not told asks again after a while. */
+  #tell(nodes: string[], body: { user_id: string; seq: number; hash: string }): void {
+    for (const node_id of nodes)
+      void this.bus.request(FEDERATION.ask, { node_id, kind: 'devices_changed', body }).catch(() => undefined);
   }
 }

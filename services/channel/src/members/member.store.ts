@@ -22,9 +22,9 @@ const REMOVE_MEMBERS = `
 
 const ADD_MEMBERS = `
   insert into members (channel_id, user_id, role, joined_at, joined_seq, identity_key)
-  select channel_id, user_id, role, $5::timestamptz, joined_seq, identity_key
-  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $6::text[])
-    as new (channel_id, user_id, role, joined_seq, identity_key)`;
+  select channel_id, user_id, role, coalesce(joined_at, $5::timestamptz), joined_seq, identity_key
+  from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $6::text[], $7::timestamptz[])
+    as new (channel_id, user_id, role, joined_seq, identity_key, joined_at)`;
 
 /** Member rows by channel and user; a pair without a row is not in the answer. */
 export async function findMembers(client: PoolClient, pairs: Pair[]): Promise<Snapshot['members']> {
@@ -60,7 +60,7 @@ export async function removeMembers(client: PoolClient, pairs: Pair[]): Promise<
   await client.query({ name: 'remove_members', text: REMOVE_MEMBERS, values: columns(pairs) });
 }
 
-/** `joinedAt` is the node's time, RFC 3339. */
+/** `joinedAt` is the node's time, RFC 3339, for those whose row has none. */
 export async function addMembers(client: PoolClient, added: MemberChange[], joinedAt: string): Promise<void> {
   const values = [
     ...columns(added),
@@ -68,6 +68,7 @@ export async function addMembers(client: PoolClient, added: MemberChange[], join
     added.map((change) => change.row?.joinedSeq),
     joinedAt,
     added.map((change) => change.row?.identityKey),
+    added.map((change) => change.row?.joinedAt),
   ];
   await client.query({ name: 'add_members', text: ADD_MEMBERS, values });
 }

@@ -1,14 +1,24 @@
 import { CHANNEL } from '@dcp/contracts';
+import type { RemoteChannels } from '../replicas/remote-channels.js';
 import type { Answering, Responder } from '../answering.js';
 import type { MembershipService } from './membership.service.js';
 
 export class MembershipResponder implements Responder {
-  constructor(private readonly service: MembershipService) {}
+  constructor(
+    private readonly service: MembershipService,
+    private readonly remote: RemoteChannels,
+  ) {}
 
   serve(answering: Answering): void {
-    const { service } = this;
-    answering.serve(CHANNEL.join, ({ session, channel_id }) => service.join(session.user_id, channel_id));
-    answering.serve(CHANNEL.leave, ({ session, channel_id }) => service.leave(session.user_id, channel_id));
+    const { service, remote } = this;
+    answering.serve(CHANNEL.join, async ({ session, channel_id }) => {
+      const home = await remote.homeOf(channel_id);
+      return home === undefined ? service.join(session.user_id, channel_id) : remote.join(session, channel_id, home);
+    });
+    answering.serve(CHANNEL.leave, async ({ session, channel_id }) => {
+      const home = await remote.homeOf(channel_id);
+      return home === undefined ? service.leave(session.user_id, channel_id) : remote.leave(session, channel_id, home);
+    });
     answering.serve(CHANNEL.membership, ({ user_id, channel_id }) => service.membership(user_id, channel_id));
     answering.serve(CHANNEL.memberships, async ({ user_id }) => ({ memberships: await service.memberships(user_id) }));
     answering.serve(CHANNEL.members, ({ user_id, channel_id, after, limit }) =>

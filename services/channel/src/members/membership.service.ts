@@ -39,9 +39,9 @@ export class MembershipService {
   async membership(userId: string, channelId: string): Promise<Membership> {
     const found = await this.parts.members.inspect(channelId, userId);
     if (found === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
-    const { role } = found;
+    const { role, replica: _, ...place } = found;
     if (role === null) throw notAMember(found.visibility);
-    return { ...found, role };
+    return { ...place, role };
   }
 
   memberships(userId: string): Promise<Membership[]> {

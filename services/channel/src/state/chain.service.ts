@@ -17,15 +17,16 @@ export class ChainService {
     private readonly clock: Clock,
   ) {}
 
-  async page({ channel_id, user_id, after, link }: StateRequest): Promise<StatePage> {
+  /** `known`: it is established already that the asker may read. */
+  async page({ channel_id, user_id, after, link }: StateRequest, known = false): Promise<StatePage> {
     const head = await this.chains.find(channel_id, user_id);
-    if (head === undefined || !(await this.#mayRead(head, channel_id, user_id, link))) {
+    if (head === undefined || !(known || (await this.#mayRead(head, channel_id, user_id, link)))) {
       throw new DcpError('CHANNEL_NOT_FOUND');
     }
     const read = await this.chains.entriesAfter(channel_id, after, PAGE + 1);
     // What came after the head was read belongs to the next page, so that head and entries agree.
-    const known = read.filter(({ seq }) => seq <= head.lastSeq);
-    const entries = fitting(known.slice(0, PAGE));
+    const settled = read.filter(({ seq }) => seq <= head.lastSeq);
+    const entries = fitting(settled.slice(0, PAGE));
     return {
       channel_id,
       name: head.name,
@@ -33,7 +34,7 @@ export class ChainService {
       genesis: head.genesis === '' ? null : genesisSchema.parse(JSON.parse(head.genesis)),
       genesis_signature: head.genesisSignature === '' ? null : head.genesisSignature,
       entries,
-      has_more: entries.length < known.length,
+      has_more: entries.length < settled.length,
       state_head: head.stateHead,
       epoch: head.epoch,
       last_seq: head.lastSeq,

@@ -55,9 +55,9 @@ export function parseState(raw: Record<string, unknown>, channelId: string, sess
 export function checkState(
   { state, stored, entry }: SignedState,
   session: Session,
-  rules: { now: number; verifySignatures: boolean },
+  rules: { now: number; verifySignatures: boolean; relayed?: boolean },
 ): void {
-  checks.checkClock(state.timestamp, rules.now);
+  checks.checkClock(state.timestamp, rules.now, rules.relayed);
   checkMessageSize(stored);
   if (state.encryption.algorithm !== 'none') throw invalidFormat('state is not encrypted', 'encryption.algorithm');
   checks.checkEncryption(state.encryption);

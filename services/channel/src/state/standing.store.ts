@@ -79,7 +79,10 @@ export function concernedPairs({ channelId, userId, state }: StateOperation): { 
   return [...new Set([userId, state.content.target])].map((id) => ({ channelId, userId: id }));
 }
 
-async function findBans(client: PoolClient, pairs: { channelId: string; userId: string }[]): Promise<Set<string>> {
+export async function findBans(
+  client: PoolClient,
+  pairs: { channelId: string; userId: string }[],
+): Promise<Set<string>> {
   const { rows } = await client.query<Row<'user_id'>>(FIND_BANS, [
     pairs.map((pair) => pair.channelId),
     pairs.map((pair) => pair.userId),
@@ -87,7 +90,7 @@ async function findBans(client: PoolClient, pairs: { channelId: string; userId: 
   return new Set(rows.map((row) => pairKey(row.channel_id, row.user_id)));
 }
 
-async function findInvitations(
+export async function findInvitations(
   client: PoolClient,
   pairs: { channelId: string; userId: string }[],
 ): Promise<Map<string, string>> {

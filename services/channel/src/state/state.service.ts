@@ -21,12 +21,16 @@ export interface StateServiceParts {
 export class StateService {
   constructor(private readonly parts: StateServiceParts) {}
 
-  async change({ session, channel_id: channelId, entry: raw }: ChangeStateRequest): Promise<StateChange> {
+  /** `relayed`: by another node, for its user. */
+  async change(
+    { session, channel_id: channelId, entry: raw }: ChangeStateRequest,
+    { relayed } = { relayed: false },
+  ): Promise<StateChange> {
     const { commits, clock, verifySignatures } = this.parts;
     const signed = parseState(raw, channelId, session);
     const at = clock.now();
     try {
-      checkState(signed, session, { now: at, verifySignatures });
+      checkState(signed, session, { now: at, verifySignatures, relayed });
     } catch (error) {
       const repeated = await this.#repeated(channelId, signed);
       if (repeated === undefined) throw error;

@@ -18,10 +18,10 @@ export interface Actor {
 
 let drawn = 0;
 
-/** A new user of the node `a7f3k9m2`. Crypto must be ready. */
-export function actor(name: string, options: { device?: string; now?: () => number } = {}): Actor {
+/** A new user, of the node `a7f3k9m2` unless another is named. Crypto must be ready. */
+export function actor(name: string, options: { device?: string; now?: () => number; node?: string } = {}): Actor {
   const { publicKey, seed } = generateEd25519KeyPair();
-  const userId = `a7f3k9m2.${name}-${String(++drawn)}`;
+  const userId = `${options.node ?? 'a7f3k9m2'}.${name}-${String(++drawn)}`;
   const now = options.now ?? Date.now;
   const session: Session = {
     session_id: `ses_${userId}`,

@@ -11,7 +11,6 @@ import {
 import { CHANNEL, type CreateRequest, type Post, type StateChange, type StatePage } from '@dcp/contracts';
 import { type Genesis, linkGrant, messageSigningInput, signingInput, type SystemAction } from '@dcp/protocol';
 import { channelIdOf } from '../../src/channels/genesis.js';
-import { defaultNodeId } from '../../src/config.js';
 import { actor, type Actor, newId, type SignedForm } from './actor.js';
 import type { World } from './world.js';
 
@@ -21,10 +20,10 @@ export interface Person extends Actor {
   device: string;
 }
 
-export function person(name: string): Person {
+export function person(name: string, node?: string): Person {
   const device = `dev_${toBase32(randomBytes(10))}`;
   const identityKey = formatKey('ed25519', generateEd25519KeyPair().publicKey);
-  return { ...actor(name, { device }), identityKey, device };
+  return { ...actor(name, { device, ...(node === undefined ? {} : { node }) }), identityKey, device };
 }
 
 export const hashOf = (entry: SignedForm): string => formatHash(sha256(messageSigningInput(entry, 'MESSAGE')));
@@ -85,7 +84,7 @@ export function creation(
   const genesis: Genesis = {
     version: '1.0',
     name,
-    home_node: defaultNodeId(Buffer.from(world.nodeKey, 'base64')),
+    home_node: world.nodeId,
     encryption: 'e2ee',
     visibility: 'private',
     creator: who.userId,

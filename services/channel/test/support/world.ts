@@ -59,16 +59,17 @@ export class World {
     readonly authBus: Bus,
     private readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
+    readonly nodeId: string,
   ) {}
 
-  static async open(kind: BusKind): Promise<World> {
+  static async open(kind: BusKind, nodeId = 'a7f3k9m2'): Promise<World> {
     await ready();
     const postgres = await startPostgres();
     const nats = kind === 'nats' ? await startNats({ users: natsUsers() }) : undefined;
     const shared = createInProcessBus({ freeze: true });
     const connect = async (service: Service) => (nats === undefined ? shared : natsBus(nats, service));
     const admin = await createPool({ url: postgres.url, max: 3, applicationName: 'test', logger: silentLogger });
-    const world = new World(postgres, nats, await connect('gateway'), await connect('auth'), connect, admin);
+    const world = new World(postgres, nats, await connect('gateway'), await connect('auth'), connect, admin, nodeId);
     world.#databaseUrl = await postgres.serviceUrl('channel');
     world.bus.subscribe(CHANNEL.entries, (batch) => void world.heard.push(batch));
     world.bus.subscribe(CHANNEL.membershipChanged, (change) => void world.changes.push(change));
@@ -81,7 +82,7 @@ export class World {
     const bus = await this.connect('channel');
     const health = createHealth();
     const metrics = createMetrics({ service: 'channel', processMetrics: false });
-    const config = { nodeKey: this.nodeKey, nodeId: undefined, ...options.config };
+    const config = { nodeKey: this.nodeKey, nodeId: this.nodeId, ...options.config };
     const parts: Parts = {
       config,
       bus: options.wrapBus?.(bus) ?? bus,
@@ -114,9 +115,9 @@ export class World {
     await this.postgres.stop();
   }
 
-  /** Another place of the same kind on the bus. */
-  async listener(): Promise<Bus> {
-    const bus = await this.connect('gateway');
+  /** Another place on the bus. */
+  async listener(service: Service = 'gateway'): Promise<Bus> {
+    const bus = await this.connect(service);
     if (this.nats !== undefined) this.#closers.push(() => bus.close());
     return bus;
   }

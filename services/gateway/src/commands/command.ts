@@ -8,6 +8,7 @@ import type { ChannelDirectory } from '../posts/channel-directory.js';
 import type { PostBatcher } from '../posts/post-batcher.js';
 import type { PresenceService } from '../presence/presence.service.js';
 import type { Connection } from '../sockets/connection.js';
+import type { Moderation } from '../trust/moderation.js';
 import type { LocalUsers } from '../users/local-users.js';
 
 /** What commands work with. */
@@ -21,6 +22,7 @@ export interface CommandTools {
   batcher: PostBatcher;
   presence: PresenceService;
   limits: RateLimits;
+  moderation: Moderation;
 }
 
 /** A connection that has logged in. */

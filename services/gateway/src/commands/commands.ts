@@ -1,6 +1,7 @@
 import { DcpError, invalidFormat, parseWith, type CommandFrame } from '@dcp/protocol';
 import type { Connection } from '../sockets/connection.js';
 import { sendAck } from '../sockets/reply.js';
+import { WRITING_COMMANDS } from '../trust/writing-commands.js';
 import type { Caller, Command, CommandTools } from './command.js';
 import {
   banUserCommand,
@@ -68,6 +69,7 @@ export function runCommand(
   if (frame.command === 'send_message') return sendMessage(caller, frame, bytes, tools);
   const command = COMMANDS.get(frame.command);
   if (command === undefined) throw unknownCommand();
+  if (WRITING_COMMANDS.has(command.name)) tools.moderation.mayWrite(caller.session);
   tools.limits.command(caller.session.user_id, command.cost);
   const data = parseWith(command.schema, frame.data ?? {});
   return afterPosts(caller, command, data, frame.id, tools);

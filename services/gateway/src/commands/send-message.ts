@@ -17,6 +17,7 @@ export function sendMessage(
 ): Promise<void> | undefined {
   const message = frame.data ?? {};
   const { user_id } = caller.session;
+  tools.moderation.mayPost(caller.session);
   tools.limits.post(user_id);
   tools.limits.bytes(user_id, bytes);
   const reference = channelOf(message);

@@ -23,10 +23,12 @@ export class TokenBuckets {
     this.buckets = new LRUCache({ max: maxKeys });
   }
 
-  /** Takes `cost` tokens at `now` (milliseconds). Returns 0, or the seconds until they will be there: nothing was taken then. */
-  take(key: string, cost: number, now: number): number {
-    const bucket = this.buckets.get(key) ?? this.fill(key, now);
-    const { perSecond, burst } = this.rate;
+  /**
+   * Takes `cost` tokens at `now` (milliseconds). Returns 0, or the seconds until they will be there: nothing was taken then. A key may
+   * have a rate of its own.
+   */
+  take(key: string, cost: number, now: number, { perSecond, burst }: Rate = this.rate): number {
+    const bucket = this.buckets.get(key) ?? this.fill(key, burst, now);
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
     if (bucket.tokens < cost) return Math.max(0.001, (cost - bucket.tokens) / perSecond);
@@ -34,8 +36,8 @@ export class TokenBuckets {
     return 0;
   }
 
-  private fill(key: string, now: number): Bucket {
-    const bucket = { tokens: this.rate.burst, at: now };
+  private fill(key: string, tokens: number, now: number): Bucket {
+    const bucket = { tokens, at: now };
     this.buckets.set(key, bucket);
     return bucket;
   }

@@ -1,17 +1,12 @@
 import { CHANNEL } from '@dcp/contracts';
 import { sha256, toBase32 } from '@dcp/crypto';
 import type { Bus } from '@dcp/node-kit';
-import {
-  DcpError,
-  dmChannelIdInput,
-  dmName,
-  parseChannelReference,
-  type EncryptionMode,
-  type Visibility,
-} from '@dcp/protocol';
+import { dmChannelIdInput, dmName, parseChannelReference, type EncryptionMode, type Visibility } from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
 
 const MAX_NAMES = 50_000;
+/** What a channel of another node is called before one may know its name. */
+const STAND_IN = /^#ch_[a-z2-7]{52}@/;
 
 export interface KnownChannel {
   channel_id: string;
@@ -35,6 +30,7 @@ export class ChannelDirectory {
   ) {}
 
   learn({ channel_id, name, visibility, encryption }: KnownChannel): void {
+    if (STAND_IN.test(name)) return;
     const channel = { channel_id, name, visibility, encryption };
     if (visibility === 'public') this.byName.set(name, channel);
     this.byName.set(channel_id, channel);
@@ -52,7 +48,8 @@ export class ChannelDirectory {
     const parsed = parseChannelReference(reference);
     if ('channelId' in parsed) return await this.ask(parsed.channelId);
     if ('dmWith' in parsed) return dmOf(userId, parsed.dmWith);
-    if (parsed.nodeId !== undefined && parsed.nodeId !== this.nodeId()) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (parsed.nodeId !== undefined && parsed.nodeId !== this.nodeId())
+      return await this.ask(`${parsed.name}@${parsed.nodeId}`, userId);
     return this.byName.get(parsed.name) ?? (await this.ask(parsed.name, userId));
   }
 

@@ -52,7 +52,7 @@ export class ChannelsController {
 
   @Post()
   async create(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
-    const session = this.context.session(request, 10);
+    const session = this.context.writer(request, 10);
     const { bus, directory } = this;
     const created = await openChannel(session, parseWith(createChannel, body), { bus, directory });
     return changeAck(created, session.user_id);
@@ -81,7 +81,7 @@ export class ChannelsController {
     @Param('channel') channel: string,
     @Body() body: object,
   ): Promise<object> {
-    const session = this.context.session(request, 5);
+    const session = this.context.writer(request, 5);
     const { name: title, description } = parseWith(updateChannel, { ...body, channel });
     const { channel_id } = await this.directory.resolve(channel, session.user_id);
     const changed = await this.bus.request(CHANNEL.update, { session, channel_id, title, description });
@@ -91,7 +91,7 @@ export class ChannelsController {
   @Post(':channel/join')
   @HttpCode(200)
   async join(@Req() request: FastifyRequest, @Param('channel') channel: string, @Body() body: object): Promise<object> {
-    return await this.change(request, channel, body, join);
+    return await this.change(this.context.writer(request, 2), channel, body, join);
   }
 
   @Post(':channel/leave')
@@ -101,16 +101,15 @@ export class ChannelsController {
     @Param('channel') channel: string,
     @Body() body: object,
   ): Promise<object> {
-    return await this.change(request, channel, body, leave);
+    return await this.change(this.context.session(request, 2), channel, body, leave);
   }
 
   private async change(
-    request: FastifyRequest,
+    session: Session,
     channel: string,
     body: object | null,
     make: (session: Session, id: string, entry: RawEntry | undefined, bus: Bus) => Promise<StateChange>,
   ): Promise<object> {
-    const session = this.context.session(request, 2);
     const { entry } = parseWith(entryBody, body ?? {});
     const { channel_id } = await this.directory.resolve(channel, session.user_id);
     return changeAck(await make(session, channel_id, entry, this.bus), session.user_id);

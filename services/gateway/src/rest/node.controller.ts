@@ -3,16 +3,21 @@ import type { Bus } from '@dcp/node-kit';
 import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { BUS } from '../tokens.js';
+import { NodeDocumentSource } from './node-document.js';
 import { openApiDocument } from './openapi.js';
 import { RestContext } from './rest-context.js';
 
 /** What anybody may know of the node. */
 @Controller()
 export class NodeController {
+  private readonly documents: NodeDocumentSource;
+
   constructor(
     private readonly context: RestContext,
     @Inject(BUS) private readonly bus: Bus,
-  ) {}
+  ) {
+    this.documents = new NodeDocumentSource(bus);
+  }
 
   /** The node's description, how one registers, and the salt of a proof of work where one is asked. */
   @Get('api/v1/node')
@@ -30,7 +35,7 @@ export class NodeController {
   @Get('.well-known/dcp/node.json')
   async document(@Req() request: FastifyRequest): Promise<object> {
     this.context.origin(request);
-    return (await this.bus.request(AUTH.node, {})).document;
+    return await this.documents.get();
   }
 
   @Get('.well-known/jwks.json')

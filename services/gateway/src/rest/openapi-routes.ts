@@ -8,6 +8,7 @@ import {
   historyQuery,
   messageHistory,
   messageSchema,
+  newDecision,
   nodeInfo,
   plainMessageSchema,
   postAnswer,
@@ -27,6 +28,16 @@ import { inviteBody } from './admin.controller.js';
 import { backupMonth, backupPage, backupQuery, deletedAnswer, keptAnswer } from './backup.controller.js';
 import { entryBody } from './channels.controller.js';
 import { deviceBody, identityFileBody } from './auth.controller.js';
+import { doctorQuery, peersQuery } from './federation.controller.js';
+import {
+  appealBody,
+  decisionsQuery,
+  exportQuery,
+  importBody,
+  levelBody,
+  overrideBody,
+  trustPage,
+} from './trust.controller.js';
 
 /** One REST call, as the OpenAPI document describes it. */
 export interface Route {
@@ -68,6 +79,9 @@ const revoked = z.looseObject({ revoked: z.number().int() });
 const userAnswer = z.looseObject({ user_id: z.string() });
 
 type Row = [Route['method'], string, string, Route['answer'], Partial<Route>?];
+
+const FEDERATION_PATH = '/api/v1/admin/federation';
+const TRUST_PATH = '/api/v1/admin/trust';
 
 const ROWS: Row[] = [
   ['get', '/api/v1/node', 'The node, its registration policy and proof of work', policy, { session: false }],
@@ -169,6 +183,57 @@ const ROWS: Row[] = [
   ['get', '/api/v1/admin/pending', 'Registrations that wait for approval', anything],
   ['get', '/api/v1/admin/invites', 'Invites', anything],
   ['post', '/api/v1/admin/invites', 'Make an invite', anything, { status: 201, body: inviteBody }],
+  ['get', `${FEDERATION_PATH}/peers`, 'Other nodes that were seen, and their links', anything, { query: peersQuery }],
+  ['delete', `${FEDERATION_PATH}/peers/{node_id}`, 'Forget the pinned key of a node', anything],
+  ['get', `${FEDERATION_PATH}/doctor`, 'Check the way to a node, or to this one', anything, { query: doctorQuery }],
+  ['get', `${TRUST_PATH}/levels`, 'Trust levels of other nodes (§10.3)', anything, { query: trustPage }],
+  ['put', `${TRUST_PATH}/levels/{node_id}`, 'Set the trust level of a node', anything, { body: levelBody }],
+  ['get', `${TRUST_PATH}/decisions`, 'Decisions of all nodes, newest first', anything, { query: decisionsQuery }],
+  [
+    'post',
+    `${TRUST_PATH}/decisions`,
+    'Decide, for this node and those who trust it',
+    anything,
+    { status: 201, body: newDecision },
+  ],
+  ['post', `${TRUST_PATH}/decisions/{id}/lift`, 'Take a decision of this node back', anything],
+  ['post', `${TRUST_PATH}/decisions/{id}/approve`, 'Apply a decision of another node', anything],
+  ['post', `${TRUST_PATH}/decisions/{id}/reject`, 'Do not apply it', anything],
+  [
+    'put',
+    `${TRUST_PATH}/decisions/{id}/appeal`,
+    'Write down what the one concerned says',
+    anything,
+    { body: appealBody },
+  ],
+  [
+    'get',
+    `${TRUST_PATH}/review`,
+    'Decisions and flagged messages that wait for a verdict',
+    anything,
+    { query: trustPage },
+  ],
+  ['get', `${TRUST_PATH}/overrides`, 'What holds here whatever others decide', anything, { query: trustPage }],
+  ['put', `${TRUST_PATH}/overrides/{target}`, 'Never here, or always', anything, { body: overrideBody }],
+  ['delete', `${TRUST_PATH}/overrides/{target}`, 'End an override', anything],
+  [
+    'post',
+    `${TRUST_PATH}/import`,
+    'Ban and block what a list names; a dry run only says what would change',
+    anything,
+    { body: importBody },
+  ],
+  ['get', `${TRUST_PATH}/export`, 'What is banned and blocked here, as JSON or CSV', anything, { query: exportQuery }],
+  ['get', `${TRUST_PATH}/preview/{node_id}`, 'What would change if this node were trusted', anything],
+  [
+    'get',
+    `${TRUST_PATH}/logs`,
+    'Trust logs that are known here, and whether they can be believed',
+    anything,
+    { query: trustPage },
+  ],
+  ['post', `${TRUST_PATH}/logs/{node_id}/refollow`, 'Read a forked log anew', anything],
+  ['get', `${TRUST_PATH}/proof/{seq}`, 'That an entry is in the own log (RFC 9162)', anything],
 ];
 
 /** Every REST call of the gateway; a test holds this list and the router's against each other. */

@@ -4,12 +4,14 @@ import type { FastifyRequest } from 'fastify';
 import type { RateLimits } from '../limits/rate-limits.js';
 import { addressOf, bearerOf, hostOf, isSecure } from '../sockets/handshake.js';
 import type { SessionService } from '../sessions/session.service.js';
+import type { Moderation } from '../trust/moderation.js';
 
 /** Who asks over REST, and how often he may. */
 export class RestContext {
   constructor(
     private readonly sessions: SessionService,
     private readonly limits: RateLimits,
+    private readonly moderation: Moderation,
     private readonly trustProxy: boolean,
     private readonly maintenance: boolean,
   ) {}
@@ -34,7 +36,15 @@ export class RestContext {
     return { address, endpoint: `${scheme}://${hostOf(request.raw, this.trustProxy)}` };
   }
 
+  /** The session of somebody who says or changes something that others see: 1002 while he is banned. */
+  writer(request: FastifyRequest, cost = 1): Session {
+    const session = this.session(request, cost);
+    this.moderation.mayWrite(session);
+    return session;
+  }
+
   post(session: Session, bytes: number): void {
+    this.moderation.mayPost(session);
     this.limits.post(session.user_id);
     this.limits.bytes(session.user_id, bytes);
   }

@@ -1,0 +1,165 @@
+import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
+import { dueAtOnce } from './outgoing-node.store.js';
+
+/** Posts that wait at most, of one user in one channel and in one channel. */
+const MAX_OF_USER = 100;
+const MAX_OF_CHANNEL = 1_000;
+
+/** A post for another node. */
+export interface OutgoingPost {
+  channelId: string;
+  id: string;
+  nodeId: string;
+  userId: string;
+  digest: Buffer;
+  /** The stored form. */
+  body: string;
+}
+
+export interface WaitingPost extends OutgoingPost {
+  n: string;
+  /** The channel's name here. */
+  name: string;
+}
+
+/** What became of a post that was to be kept. */
+export type Kept = 'queued' | 'full' | 'conflict';
+
+const WAITING = `
+  select distinct p.channel_id, p.user_id from unnest($1::text[], $2::text[]) as wanted (channel_id, user_id)
+  join outgoing_posts p on p.user_id = wanted.user_id and p.channel_id = wanted.channel_id`;
+
+const KNOWN = `
+  select p.channel_id, p.id, p.digest from unnest($1::text[], $2::text[]) as wanted (channel_id, id)
+  join outgoing_posts p on p.channel_id = wanted.channel_id and p.id = wanted.id`;
+
+const COUNT = `
+  select channel_id, user_id, count(*)::int as posts from outgoing_posts where channel_id = any($1::text[])
+  group by channel_id, user_id`;
+
+const INSERT = `
+  insert into outgoing_posts (channel_id, id, node_id, user_id, digest, body, queued_at)
+  select channel_id, id, node_id, user_id, digest, body, $7::timestamptz
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[]) with ordinality
+    as new (channel_id, id, node_id, user_id, digest, body, place)
+  order by place`;
+
+const COLUMNS = 'p.n, p.channel_id, p.id, p.node_id, p.user_id, p.digest, p.body, c.name';
+
+/** Cut where the bodies before a row fill the limit: the first row always comes. */
+const FIRST = `
+  select ${COLUMNS} from (
+    select *, sum(octet_length(body)) over (order by n) - octet_length(body) as before
+    from (select * from outgoing_posts where node_id = $1 order by n limit $2) as wanted
+  ) as p join channels c on c.channel_id = p.channel_id
+  where p.before < $3 order by p.n`;
+
+const EXPIRED = `
+  delete from outgoing_posts p using channels c
+  where c.channel_id = p.channel_id and p.queued_at <= $1 returning ${COLUMNS}`;
+
+interface Row {
+  n: string;
+  channel_id: string;
+  id: string;
+  node_id: string;
+  user_id: string;
+  digest: Buffer;
+  body: string;
+  name: string;
+}
+
+/** Posts that their channels' homes have not answered. */
+export class OutgoingStore {
+  constructor(private readonly pool: Pool) {}
+
+  /** Pairs of channel and user for which something waits: what comes after it must wait too. */
+  async waiting(posts: Pick<OutgoingPost, 'channelId' | 'userId'>[]): Promise<{ channelId: string; userId: string }[]> {
+    const { rows } = await this.pool.query<Pick<Row, 'channel_id' | 'user_id'>>({
+      name: 'outgoing_waiting',
+      text: WAITING,
+      values: [posts.map(({ channelId }) => channelId), posts.map(({ userId }) => userId)],
+    });
+    return rows.map((row) => ({ channelId: row.channel_id, userId: row.user_id }));
+  }
+
+  /** Keeps posts for one node, in their order; one result for each. */
+  async keep(posts: OutgoingPost[], now: string): Promise<Kept[]> {
+    return withTransaction(this.pool, async (client) => {
+      const nodes = posts.map(({ nodeId }) => nodeId);
+      await dueAtOnce(client, nodes, now);
+      // One writer at a time for each node, so that the counts hold.
+      await client.query('select 1 from outgoing_nodes where node_id = any($1::text[]) order by node_id for update', [
+        nodes,
+      ]);
+      const results = await decide(client, posts);
+      const added = posts.filter((_, i) => results[i] === 'new');
+      if (added.length > 0) await insert(client, added, now);
+      return results.map((result) => (result === 'new' ? 'queued' : result));
+    });
+  }
+
+  /** The oldest for a node: at most `limit`, and not many more bytes than `bytes`. */
+  async first(nodeId: string, limit: number, bytes: number): Promise<WaitingPost[]> {
+    return (await this.pool.query<Row>(FIRST, [nodeId, limit, bytes])).rows.map(postOf);
+  }
+
+  /** Posts that were ordered, or refused. */
+  async settle(channelId: string, ids: string[]): Promise<void> {
+    await this.pool.query('delete from outgoing_posts where channel_id = $1 and id = any($2::text[])', [
+      channelId,
+      ids,
+    ]);
+  }
+
+  /** Takes out and returns what waits since before a time. */
+  async expire(before: Date): Promise<WaitingPost[]> {
+    return (await this.pool.query<Row>(EXPIRED, [before])).rows.map(postOf);
+  }
+
+  /** Those of a user who is forgotten. */
+  async forget(userId: string): Promise<void> {
+    await this.pool.query('delete from outgoing_posts where user_id = $1', [userId]);
+  }
+}
+
+async function decide(client: PoolClient, posts: OutgoingPost[]): Promise<(Kept | 'new')[]> {
+  const ids = [posts.map(({ channelId }) => channelId), posts.map(({ id }) => id)];
+  const known = await client.query<Pick<Row, 'channel_id' | 'id' | 'digest'>>(KNOWN, ids);
+  const digests = new Map(known.rows.map((row) => [`${row.channel_id} ${row.id}`, row.digest]));
+  const { rows } = await client.query<{ channel_id: string; user_id: string; posts: number }>(COUNT, [
+    [...new Set(posts.map(({ channelId }) => channelId))],
+  ]);
+  const counts = new Map<string, number>();
+  const add = (key: string, more: number) => counts.set(key, (counts.get(key) ?? 0) + more);
+  for (const row of rows) {
+    add(row.channel_id, row.posts);
+    add(`${row.channel_id} ${row.user_id}`, row.posts);
+  }
+  return posts.map(({ channelId, id, userId, digest }) => {
+    const there = digests.get(`${channelId} ${id}`);
+    if (there !== undefined) return there.equals(digest) ? 'queued' : 'conflict';
+    const pair = `${channelId} ${userId}`;
+    if ((counts.get(pair) ?? 0) >= MAX_OF_USER || (counts.get(channelId) ?? 0) >= MAX_OF_CHANNEL) return 'full';
+    digests.set(`${channelId} ${id}`, digest);
+    add(channelId, 1);
+    add(pair, 1);
+    return 'new';
+  });
+}
+
+async function insert(client: PoolClient, posts: OutgoingPost[], now: string): Promise<void> {
+  await client.query(INSERT, [
+    posts.map(({ channelId }) => channelId),
+    posts.map(({ id }) => id),
+    posts.map(({ nodeId }) => nodeId),
+    posts.map(({ userId }) => userId),
+    posts.map(({ digest }) => digest),
+    posts.map(({ body }) => body),
+    now,
+  ]);
+}
+
+function postOf({ n, channel_id, id, node_id, user_id, digest, body, name }: Row): WaitingPost {
+  return { n, channelId: channel_id, id, nodeId: node_id, userId: user_id, digest, body, name };
+}

@@ -1,0 +1,105 @@
+import { TRUST, type UserStanding } from '@dcp/contracts';
+import type { Bus, Clock, Logger, Subscription } from '@dcp/node-kit';
+import { DcpError } from '@dcp/protocol';
+import { nodeOf } from '../node/node-of.js';
+
+/** The oldest are forgotten first. */
+const MAX_BANNED = 100_000;
+/** News may get lost, so all is read again from time to time; soon when there was no answer. */
+const REFRESH_MS = 60_000;
+const RETRY_MS = 5_000;
+/** One that answers in circles is not followed for ever. */
+const MAX_PAGES = 10_000;
+
+export interface BannedGuestsParts {
+  bus: Bus;
+  clock: Clock;
+  logger: Logger;
+  nodeId: string;
+}
+
+/**
+ * Users of other nodes who are banned here (§10.3): they do nothing in channels of this node. Users of this node are the gateways' affair.
+ * Empty where no trust chain runs.
+ */
+export class BannedGuests {
+  /** End in milliseconds by user id. */
+  #banned = new Map<string, number>();
+  /** Who was spoken of while everything is being read: a page on its way may be older than that. */
+  #told: Set<string> | undefined;
+  #subscriptions: Subscription[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: BannedGuestsParts) {}
+
+  start(): void {
+    const { bus } = this.parts;
+    this.#subscriptions = [
+      bus.subscribe(TRUST.standingChanged, (standing) => this.#hear(standing)),
+      bus.onReconnect(() => void this.#load()),
+    ];
+    void this.#load();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+  }
+
+  /** Why a user may do nothing here, or undefined. */
+  refusal(userId: string): DcpError | undefined {
+    const until = this.#banned.get(userId);
+    if (until === undefined || until <= this.parts.clock.now()) return undefined;
+    const details = until === Infinity ? {} : { until: new Date(until).toISOString() };
+    return new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'banned', ...details });
+  }
+
+  #hear(standing: UserStanding): void {
+    this.#told?.add(standing.user_id);
+    this.#put(this.#banned, standing);
+  }
+
+  async #load(): Promise<void> {
+    clearTimeout(this.#timer);
+    let wait = REFRESH_MS;
+    // A second reading waits for the first one's end.
+    if (this.#told === undefined) wait = (await this.#read()) ? REFRESH_MS : RETRY_MS;
+    clearTimeout(this.#timer);
+    if (this.#subscriptions.length > 0) this.#timer = setTimeout(() => void this.#load(), wait);
+  }
+
+  /** What is held stays until everything was read. */
+  async #read(): Promise<boolean> {
+    const told = (this.#told = new Set<string>());
+    const fresh = new Map<string, number>();
+    try {
+      let after: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const answer = await this.parts.bus.request(TRUST.standings, after === undefined ? {} : { after });
+        for (const standing of answer.standings) this.#put(fresh, standing);
+        if ((after = answer.next) === undefined) break;
+      }
+      for (const userId of told) move(userId, this.#banned, fresh);
+      this.#banned = fresh;
+      return true;
+    } catch (error) {
+      this.parts.logger.debug({ err: error }, 'the trust chain does not answer yet');
+      return false;
+    } finally {
+      this.#told = undefined;
+    }
+  }
+
+  #put(map: Map<string, number>, { user_id, banned_until }: UserStanding): void {
+    map.delete(user_id);
+    if (banned_until === undefined || nodeOf(user_id) === this.parts.nodeId) return;
+    if (map.size >= MAX_BANNED) map.delete(map.keys().next().value ?? '');
+    map.set(user_id, banned_until === null ? Infinity : Date.parse(banned_until));
+  }
+}
+
+function move(userId: string, from: Map<string, number>, to: Map<string, number>): void {
+  const until = from.get(userId);
+  if (until === undefined) to.delete(userId);
+  else to.set(userId, until);
+}

@@ -1,0 +1,215 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EntryBatch, HomedChannel, Peer } from '@dcp/contracts';
+import type { Bus, Clock, Logger } from '@dcp/node-kit';
+import { DcpError, parseWith } from '@dcp/protocol';
+import type { LogMetrics } from '../log/log-metrics.js';
+import type { Publisher } from '../log/publisher.js';
+import type { MembershipEvents } from '../members/membership-events.js';
+import { nodeOf } from '../node/node-of.js';
+import type { OutgoingStore } from '../outgoing/outgoing.store.js';
+import { type Applied, applyOrdered, createReplica, type ReplicaRules } from './apply.js';
+import type { Asks } from './asks.js';
+import { checkHome, dmMembers, dmReplica, replicaChannel } from './check-home.js';
+import { groupConsent } from './group-consent.js';
+import type { HomeDirectory } from './home-directory.js';
+import { entryBatchSchema, type OrderedEntry, orderedEntries, orderedEntry } from './ordered-entry.js';
+import type { ConcernedBy } from './replica-plan.js';
+import { findHome, type HomeRow } from './replica.store.js';
+
+/** State entries that a channel may have when this node comes to it: they are read at once. */
+const MAX_CHAIN = 20_000;
+/** How long a command waits for what it did to come back in the channel's log. */
+const CATCH_UP_MS = 5_000;
+const FIRST_LOOK_MS = 10;
+const LONGEST_LOOK_MS = 250;
+
+/** A channel that this node has come to without asking for it, and who of it wants none of it. */
+interface Adopted {
+  row: HomeRow;
+  declined: string[];
+}
+
+export interface ReplicaParts extends ReplicaRules {
+  bus: Bus;
+  asks: Asks;
+  homes: HomeDirectory;
+  outgoing: OutgoingStore;
+  publisher: Publisher;
+  metrics: Pick<LogMetrics, 'replicated'>;
+  events: MembershipEvents;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Channels of other nodes as they are kept here: each with the numbers that its home gave (profile §6). */
+export class ReplicaService {
+  constructor(private readonly parts: ReplicaParts) {}
+
+  /** What a channel's home has ordered. Its signature over the order was checked; that it is the home is checked here. */
+  async take(peer: Peer, body: unknown): Promise<{ last_seq: number }> {
+    const batch: EntryBatch = parseWith(entryBatchSchema, body);
+    const entries = orderedEntries(batch.entries, batch.channel_id);
+    const known = await findHome(this.parts.pool, batch.channel_id);
+    const { row, declined } = known === undefined ? await this.#adopt(peer, batch) : { row: known, declined: [] };
+    if (row.homeNode !== peer.node_id || row.replicaFrom === null) {
+      throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
+    }
+    // Nobody here is in the channel any more, so what its home still sends is for nobody.
+    if (row.retired) return { last_seq: entries.at(-1)?.seq ?? 0 };
+    return { last_seq: await this.#apply(batch.channel_id, entries, declined) };
+  }
+
+  /**
+   * Makes the replica of a channel that `userId` may read, unless there is one. It begins at `seq`, the entry that brought the first of
+   * this node; without `seq`, behind what the home has now.
+   */
+  async adopt(homeNode: string, channelId: string, userId: string, seq?: number): Promise<void> {
+    const row = await findHome(this.parts.pool, channelId);
+    if (row !== undefined && !row.retired) return;
+    const { info, chain, lastSeq } = await this.#readHome(homeNode, channelId, userId, seq);
+    const contained = chain.at(-1)?.seq === seq && seq !== undefined;
+    const start = seq === undefined ? lastSeq : contained ? seq : seq - 1;
+    await this.#create(info, chain, contained ? start : start + 1, start);
+  }
+
+  /** The replica of a DM whose home is the other's node. */
+  async adoptDm(userId: string, other: string): Promise<boolean> {
+    const now = this.#now();
+    const channel = dmReplica(userId, other, now);
+    const members = [userId, other];
+    const start = { channel, chain: [], from: 1, lastSeq: 0, members };
+    const concerned = await createReplica(this.parts, start, now);
+    if (concerned !== undefined) this.#tell(channel.channelId, channel.name, concerned);
+    return concerned !== undefined;
+  }
+
+  /** Resolves when the replica holds a number, or after a while: what the home has done stays done, and comes later. */
+  async caughtUp(channelId: string, seq: number): Promise<void> {
+    const end = performance.now() + CATCH_UP_MS;
+    for (let wait = FIRST_LOOK_MS; performance.now() < end; wait = Math.min(wait * 2, LONGEST_LOOK_MS)) {
+      const row = await findHome(this.parts.pool, channelId);
+      if (row === undefined || row.retired || row.lastSeq >= seq) return;
+      await delay(wait);
+    }
+  }
+
+  /** A replica in which somebody of this node is; undefined: none. */
+  async living(channelId: string): Promise<HomeRow | undefined> {
+    const row = await findHome(this.parts.pool, channelId);
+    return row === undefined || row.retired || row.replicaFrom === null ? undefined : row;
+  }
+
+  /** The home says that a user of this node is in a channel of which nothing is known here: a group DM, or an answer that got lost. */
+  async #adopt({ node_id, trust }: Peer, { channel_id, entries }: EntryBatch): Promise<Adopted> {
+    // Of nodes that nobody has rated only what a user here has asked for is kept.
+    const declined = trust === 'unknown' ? [] : await this.#adoptFrom(node_id, channel_id, entries[0]?.seq ?? 1);
+    const row = await findHome(this.parts.pool, channel_id);
+    if (row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    return { row, declined };
+  }
+
+  async #adoptFrom(homeNode: string, channelId: string, firstSeq: number): Promise<string[]> {
+    // In the node's own name: the home says whether one of its users is in the channel.
+    const { info, chain } = await this.#readHome(homeNode, channelId, this.parts.nodeId, firstSeq - 1);
+    if (info.standing !== 'member') throw new DcpError('CHANNEL_NOT_FOUND');
+    const refusing = await this.#refusing(info);
+    await this.#create(info, chain, firstSeq, firstSeq - 1);
+    for (const userId of refusing) await this.#decline(homeNode, channelId, userId);
+    return refusing;
+  }
+
+  /** Founders of a group DM who take none; throws where nobody here does. */
+  async #refusing({ visibility, genesis }: HomedChannel): Promise<string[]> {
+    if (visibility !== 'group' || genesis === null) return [];
+    const { willing, refusing } = await groupConsent(this.parts.bus, this.parts.nodeId, genesis);
+    if (willing.length > 0) return refusing;
+    throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'direct_messages_off' });
+  }
+
+  /** Without an entry, as an account that ends: what he would have to sign his client never learns of. */
+  async #decline(homeNode: string, channelId: string, userId: string): Promise<void> {
+    const { asks, logger } = this.parts;
+    const body = { user_id: userId, channel_id: channelId, change: 'leave' };
+    await asks.ask(homeNode, 'channel_change', body).catch((error: unknown) => {
+      logger.warn({ err: error, node: homeNode }, 'could not tell a home that a user takes no group DM');
+    });
+  }
+
+  async #readHome(
+    homeNode: string,
+    channelId: string,
+    userId: string,
+    upTo = Number.MAX_SAFE_INTEGER,
+  ): Promise<{ info: HomedChannel; chain: OrderedEntry[]; lastSeq: number }> {
+    const { asks } = this.parts;
+    const info = await asks.ask(homeNode, 'channel_info', { channel: channelId, user_id: userId });
+    if (info.channel_id !== channelId) throw new DcpError('FEDERATION_ERROR', { reason: 'another_channel' });
+    checkHome(info, homeNode);
+    const chain: OrderedEntry[] = [];
+    for (let after = 0; ;) {
+      const page = await asks.ask(homeNode, 'channel_state', { channel_id: channelId, user_id: userId, after });
+      const wanted = page.entries.filter(({ seq }) => seq > after && seq <= upTo);
+      for (const entry of wanted) chain.push(orderedEntry(entry, channelId));
+      if (chain.length > MAX_CHAIN) throw new DcpError('FEDERATION_ERROR', { reason: 'chain_too_long' });
+      const isEnd = !page.has_more || wanted.length === 0 || wanted.length < page.entries.length;
+      if (isEnd) return { info, chain: ascending(chain), lastSeq: page.last_seq };
+      after = wanted.at(-1)?.seq ?? after;
+    }
+  }
+
+  async #create(info: HomedChannel, chain: OrderedEntry[], from: number, lastSeq: number): Promise<void> {
+    const now = this.#now();
+    const channel = replicaChannel(info, now);
+    const members = info.visibility === 'dm' ? [...(dmMembers(info.name) ?? [])] : [];
+    const concerned = await createReplica(this.parts, { channel, chain, from, lastSeq, members }, now);
+    if (concerned === undefined) return;
+    const { channelId, name } = channel;
+    await this.parts.homes.replicated(channelId);
+    // What happened before this node came is no news; who of it is in the channel now is.
+    const news = new Map(concerned.map((one) => [one.userId, one]));
+    this.#tell(
+      channelId,
+      name,
+      [...news.values()].filter(({ change }) => change === 'joined'),
+    );
+    this.parts.publisher.publishEntries(channelId, name, chain.filter(({ seq }) => seq >= from).map(publicEntry));
+  }
+
+  async #apply(channelId: string, entries: OrderedEntry[], declined: string[]): Promise<number> {
+    const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), declined);
+    if (applied.entries.length > 0) await this.#spread(channelId, applied);
+    return applied.lastSeq;
+  }
+
+  async #spread(channelId: string, { name, entries, concerned }: Applied): Promise<void> {
+    const { nodeId, outgoing, publisher, metrics } = this.parts;
+    metrics.replicated.inc(entries.length);
+    publisher.publishEntries(channelId, name, entries.map(publicEntry));
+    this.#tell(channelId, name, concerned);
+    const own = entries.filter(({ author }) => nodeOf(author) === nodeId).map(({ id }) => id);
+    if (own.length > 0) await outgoing.settle(channelId, own);
+  }
+
+  #tell(channelId: string, name: string, concerned: ConcernedBy[]): void {
+    const { events, nodeId } = this.parts;
+    for (const { userId, change, by } of concerned) {
+      if (nodeOf(userId) !== nodeId) continue;
+      if (change === 'joined' || change === 'left') events[change](userId, channelId, name);
+      else events.invitation({ user_id: userId, channel_id: channelId, name, by, change });
+    }
+  }
+
+  #now(): string {
+    return new Date(this.parts.clock.now()).toISOString();
+  }
+}
+
+/** A home that repeats or shuffles its chain is not followed. */
+function ascending(chain: OrderedEntry[]): OrderedEntry[] {
+  if (chain.every(({ seq }, i) => seq > (chain[i - 1]?.seq ?? 0))) return chain;
+  throw new DcpError('FEDERATION_ERROR', { reason: 'chain' });
+}
+
+function publicEntry({ seq, id, type, author, received_at, body }: OrderedEntry) {
+  return { seq, id, type, author, received_at, body };
+}

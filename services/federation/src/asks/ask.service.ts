@@ -1,0 +1,95 @@
+import { at, FEDERATION, PEER_KINDS, type PeerKind, type PeerQuestion } from '@dcp/contracts';
+import type { Bus } from '@dcp/node-kit';
+import { asDcpError, type DcpError, invalidFormat, NODE_ID } from '@dcp/protocol';
+import { unreachable } from '../discovery/document-fetch.js';
+import type { Links } from '../link/links.js';
+import type { FederationMetrics } from '../metrics.js';
+import { untrue } from '../peers/document-checks.js';
+import { mayAsk } from '../trust/allowed-kinds.js';
+import type { TrustLevels } from '../trust/trust-levels.js';
+
+const TIMEOUT_MS = 10_000;
+const MAX_TIMEOUT_MS = 60_000;
+/** The holder answers a little after the question's own time is over, never before. */
+const FORWARD_SLACK_MS = 1_000;
+const LOOK_AGAIN_MS = 250;
+
+type Answer = { body: Record<string, unknown> };
+
+/** Questions of this node's services for other nodes. */
+export class AskService {
+  constructor(
+    private readonly own: string,
+    private readonly links: Links,
+    private readonly trust: TrustLevels,
+    private readonly bus: Bus,
+    private readonly metrics: FederationMetrics,
+  ) {}
+
+  /** Counted by kind and result. Errors as `FEDERATION.ask` says. */
+  async ask(question: PeerQuestion): Promise<Answer> {
+    const end = this.metrics.askSeconds.startTimer();
+    let result = 'ok';
+    try {
+      return await this.#ask(question);
+    } catch (error) {
+      result = asDcpError(error).code;
+      throw error;
+    } finally {
+      end();
+      this.metrics.asked.inc({ kind: isKind(question.kind) ? question.kind : 'other', result });
+    }
+  }
+
+  /** From another instance that thinks the link is here. 3000 `not_holder` when it is not: it looks again. */
+  async forwarded(question: PeerQuestion): Promise<Answer> {
+    this.#check(question);
+    const { node_id, kind, body, via } = question;
+    const deadline = performance.now() + timeoutOf(question);
+    const way = await this.links.reach(node_id, via, timeoutOf(question));
+    if (typeof way === 'string') throw unreachable('not_holder', { node_id });
+    return { body: await way.ask(kind, body, deadline - performance.now()) };
+  }
+
+  async #ask(question: PeerQuestion): Promise<Answer> {
+    this.#check(question);
+    const { node_id, kind, body, via } = question;
+    const deadline = performance.now() + timeoutOf(question);
+    for (;;) {
+      const way = await this.links.reach(node_id, via, deadline - performance.now());
+      const left = deadline - performance.now();
+      if (left <= 0) throw unreachable('timeout', { node_id });
+      if (typeof way !== 'string') return { body: await way.ask(kind, body, left) };
+      try {
+        const rpc = at(FEDERATION.forward, way);
+        return await this.bus.request(rpc, { ...question, timeout_ms: left }, { timeoutMs: left + FORWARD_SLACK_MS });
+      } catch (error) {
+        if (!isElsewhere(asDcpError(error)) || left < LOOK_AGAIN_MS) throw error;
+        // The holder is gone; its lease falls to this instance when nobody renews it.
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      }
+    }
+  }
+
+  #check({ node_id, kind, body }: PeerQuestion): void {
+    if (!NODE_ID.test(node_id)) throw invalidFormat('not a node id', 'node_id');
+    if (!isKind(kind)) throw invalidFormat('no such kind', 'kind');
+    if (node_id === this.own) throw untrue('own_id');
+    const level = this.trust.of(node_id);
+    if (level === 'blocked') throw untrue('blocked', { node_id });
+    if (!mayAsk(level, kind, body as Record<string, unknown>)) throw untrue('trust_level', { node_id, level });
+  }
+}
+
+function isKind(kind: string): kind is PeerKind {
+  return PEER_KINDS.includes(kind as PeerKind);
+}
+
+function timeoutOf({ timeout_ms = TIMEOUT_MS }: PeerQuestion): number {
+  return Math.min(Math.max(1, timeout_ms), MAX_TIMEOUT_MS);
+}
+
+function isElsewhere({ code, details }: DcpError): boolean {
+  const { reason } = details;
+  return (code === 'MAINTENANCE_MODE' && reason === 'no_responders') || reason === 'not_holder';
+}

@@ -1,0 +1,22 @@
+import { at, FEDERATION } from '@dcp/contracts';
+import { invalidFormat, NODE_ID } from '@dcp/protocol';
+import type { Answering } from './answering.js';
+import type { FederationRooms } from './federation.rooms.js';
+
+/** Everything that others may ask, and who answers it. */
+export function serveFederation(answering: Answering, rooms: FederationRooms): void {
+  const { admin, asks, doctor, document } = rooms;
+  const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
+  serve(FEDERATION.document, async () => ({ document: await document.get() }));
+  serve(FEDERATION.ask, (question) => asks.ask(question));
+  serve(at(FEDERATION.forward, rooms.instance), (question) => asks.forwarded(question));
+  serve(FEDERATION.peers, ({ session, after }) => admin.list(session, after));
+  serve(FEDERATION.forget, ({ session, node_id }) => admin.forget(session, node_id));
+  serve(FEDERATION.doctor, ({ session, node }) => doctor.examine(session, node));
+  serve(FEDERATION.key, ({ node_id }) => pinnedKey(rooms, node_id));
+}
+
+async function pinnedKey({ peers, discovery }: FederationRooms, nodeId: string): Promise<{ key: string }> {
+  if (!NODE_ID.test(nodeId)) throw invalidFormat('not a node id', 'node_id');
+  return { key: ((await peers.find(nodeId)) ?? (await discovery.find(nodeId))).key };
+}

@@ -1,0 +1,94 @@
+import { type AudienceNode, CHANNEL } from '@dcp/contracts';
+import type { Bus } from '@dcp/node-kit';
+
+interface Listed {
+  lastSeq: number;
+  nodes: Map<string, Span>;
+}
+
+/** What of a channel is for a node: from the entry that brought its first member to the one with which the last went. */
+export interface Span {
+  since: number;
+  until: number;
+}
+
+/** Which nodes have members in which channels of this one, as the channel service has it. */
+export class Audience {
+  #channels = new Map<string, Listed>();
+  #byNode = new Map<string, Set<string>>();
+
+  constructor(private readonly bus: Bus) {}
+
+  nodes(): string[] {
+    return [...this.#byNode.keys()];
+  }
+
+  nodesOf(channelId: string): string[] {
+    return [...(this.#channels.get(channelId)?.nodes.keys() ?? [])];
+  }
+
+  channelsOf(node: string): string[] {
+    return [...(this.#byNode.get(node) ?? [])];
+  }
+
+  spanOf(channelId: string, node: string): Span | undefined {
+    return this.#channels.get(channelId)?.nodes.get(node);
+  }
+
+  /** The last entry that is there for the node. */
+  lastSeq(channelId: string, node: string): number {
+    const channel = this.#channels.get(channelId);
+    return Math.min(channel?.lastSeq ?? 0, channel?.nodes.get(node)?.until ?? 0);
+  }
+
+  /** An entry was committed. */
+  moved(channelId: string, seq: number): void {
+    const listed = this.#channels.get(channelId);
+    if (listed !== undefined) listed.lastSeq = Math.max(listed.lastSeq, seq);
+  }
+
+  /** All channels, in pages. */
+  async scan(): Promise<void> {
+    const channels = new Map<string, Listed>();
+    for (let after: string | undefined, more = true; more;) {
+      const page = await this.bus.request(CHANNEL.audience, after === undefined ? {} : { after });
+      for (const channel of page.channels) channels.set(channel.channel_id, listed(channel));
+      after = page.next;
+      more = after !== undefined;
+    }
+    for (const [channelId, { lastSeq }] of this.#channels) {
+      const fresh = channels.get(channelId);
+      if (fresh !== undefined) fresh.lastSeq = Math.max(fresh.lastSeq, lastSeq);
+    }
+    this.#channels = channels;
+    this.#byNode = new Map();
+    for (const [channelId, { nodes }] of channels) this.#index(channelId, nodes);
+  }
+
+  /** One channel: its members have changed. */
+  async refresh(channelId: string): Promise<void> {
+    const { channels } = await this.bus.request(CHANNEL.audience, { channel_id: channelId });
+    const channel = channels.find(({ channel_id }) => channel_id === channelId);
+    for (const node of this.nodesOf(channelId)) this.#byNode.get(node)?.delete(channelId);
+    if (channel === undefined || channel.nodes.length === 0) {
+      this.#channels.delete(channelId);
+      return;
+    }
+    this.#channels.set(channelId, listed(channel));
+    this.#index(channelId, this.#channels.get(channelId)?.nodes ?? new Map());
+  }
+
+  #index(channelId: string, nodes: ReadonlyMap<string, Span>): void {
+    for (const node of nodes.keys()) {
+      const channels = this.#byNode.get(node) ?? new Set();
+      this.#byNode.set(node, channels.add(channelId));
+    }
+  }
+}
+
+function listed({ last_seq, nodes }: { last_seq: number; nodes: AudienceNode[] }): Listed {
+  return {
+    lastSeq: last_seq,
+    nodes: new Map(nodes.map(({ node_id, since, until = Infinity }) => [node_id, { since, until }])),
+  };
+}

@@ -1,0 +1,152 @@
+import { CHANNEL, type EntryBatch, FEDERATION } from '@dcp/contracts';
+import type { Subscription } from '@dcp/node-kit';
+import type { Link } from '../link/link.js';
+import type { Links } from '../link/links.js';
+import type { TrustLevels } from '../trust/trust-levels.js';
+import { NodeFeed, type NodeFeedParts } from './node-feed.js';
+
+export interface FeedParts extends NodeFeedParts {
+  links: Links;
+  trust: TrustLevels;
+  scanMs: number;
+}
+
+/** More changes of members than this at once, and everything is read anew. */
+const MAX_STALE = 1_000;
+const FIRST_SCAN_AGAIN_MS = 1_000;
+
+/**
+ * Brings other nodes the entries of channels whose home is here. The bus only wakes: what a node has stands in its cursors, what it should
+ * have in the log.
+ */
+export class FeedService {
+  readonly #feeds = new Map<string, NodeFeed>();
+  readonly #stale = new Set<string>();
+  #subscriptions: Subscription[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> | undefined;
+  #scanDue = true;
+  #scanned = false;
+
+  constructor(private readonly parts: FeedParts) {}
+
+  start(): void {
+    const { bus, links } = this.parts;
+    links.onUp = (peer, link, token) => void this.#up(peer, link, token);
+    this.#subscriptions = [
+      bus.subscribe(CHANNEL.entries, (batch) => this.#committed(batch)),
+      bus.onReconnect(() => this.#scanSoon()),
+    ];
+    this.#scanSoon();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
+    await this.#work;
+    await Promise.all([...this.#feeds.values()].map((feed) => feed.stop()));
+  }
+
+  lagOf(peer: string): number {
+    return this.#feeds.get(peer)?.lag() ?? 0;
+  }
+
+  #committed({ channel_id, entries }: EntryBatch): void {
+    const { audience } = this.parts;
+    audience.moved(channel_id, entries.at(-1)?.seq ?? 0);
+    // Only a state change can bring a node in or take it out; a DM has none, and begins with its first message.
+    const begins = entries[0]?.seq === 1;
+    if (begins || entries.some(({ type }) => type === 'system')) this.#refreshSoon(channel_id);
+    else this.#wake(channel_id);
+  }
+
+  #wake(channelId: string): void {
+    for (const node of this.parts.audience.nodesOf(channelId)) {
+      const feed = this.#feeds.get(node);
+      if (feed === undefined) this.#want(node);
+      else feed.wake(channelId);
+    }
+  }
+
+  #want(node: string): void {
+    const { links, trust, scanMs } = this.parts;
+    if (trust.loaded && trust.of(node) !== 'blocked') links.want(node, scanMs * 3);
+  }
+
+  #refreshSoon(channelId: string): void {
+    this.#stale.add(channelId);
+    if (this.#stale.size > MAX_STALE) this.#scanDue = true;
+    this.#look();
+  }
+
+  #scanSoon(): void {
+    this.#scanDue = true;
+    this.#look();
+  }
+
+  #look(): void {
+    this.#work ??= this.#read()
+      .catch((error: unknown) => this.parts.logger.debug({ err: error }, 'the channel service does not answer yet'))
+      .finally(() => {
+        this.#work = undefined;
+        this.#schedule();
+      });
+  }
+
+  async #read(): Promise<void> {
+    const { audience } = this.parts;
+    while (this.#scanDue || this.#stale.size > 0) {
+      if (this.#scanDue) {
+        this.#stale.clear();
+        await audience.scan();
+        [this.#scanDue, this.#scanned] = [false, true];
+        this.#wakeAll();
+      }
+      for (const channelId of this.#stale) {
+        this.#stale.delete(channelId);
+        const before = audience.nodesOf(channelId);
+        await audience.refresh(channelId);
+        if (before.length > 0 || audience.nodesOf(channelId).length > 0) this.#wake(channelId);
+      }
+    }
+  }
+
+  #wakeAll(): void {
+    const { audience, metrics } = this.parts;
+    let lag = 0;
+    for (const node of audience.nodes()) {
+      const feed = this.#feeds.get(node);
+      this.#want(node);
+      if (feed === undefined) continue;
+      for (const channelId of audience.channelsOf(node)) feed.wake(channelId);
+      lag += feed.lag();
+    }
+    metrics.lag.set(lag);
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#subscriptions.length === 0) return;
+    const pause = this.#scanned ? this.parts.scanMs : Math.min(this.parts.scanMs, FIRST_SCAN_AGAIN_MS);
+    this.#timer = setTimeout(() => this.#scanSoon(), pause);
+  }
+
+  async #up(peer: string, link: Link, token: number): Promise<void> {
+    // What other services keep for the node goes first: keys before what they unlock.
+    this.parts.bus.publish(FEDERATION.linkUp, { node_id: peer });
+    const feed = new NodeFeed(this.parts, { peer, token }, link);
+    const before = this.#feeds.get(peer);
+    this.#feeds.set(peer, feed);
+    void link.closed.then(async () => {
+      if (this.#feeds.get(peer) === feed) this.#feeds.delete(peer);
+      await feed.stop();
+    });
+    try {
+      await before?.stop();
+      await feed.start();
+    } catch (error) {
+      this.parts.logger.warn({ err: error, node_id: peer }, 'could not read where a node is, trying again later');
+      link.close(1013, 'no cursors');
+    }
+  }
+}

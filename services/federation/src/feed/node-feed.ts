@@ -1,0 +1,187 @@
+import { CHANNEL, type Entry, type EntryBatch } from '@dcp/contracts';
+import type { Bus, Logger } from '@dcp/node-kit';
+import { asDcpError, type OrderStatement } from '@dcp/protocol';
+import { backoffMs } from '../link/backoff.js';
+import type { Link } from '../link/link.js';
+import type { FederationMetrics } from '../metrics.js';
+import type { NodeKey } from '../node/node-key.js';
+import type { Audience } from './audience.js';
+import type { Cursor, CursorStore } from './cursor.store.js';
+import { headAfter } from './running-head.js';
+
+export interface NodeFeedParts {
+  bus: Bus;
+  key: NodeKey;
+  audience: Audience;
+  cursors: CursorStore;
+  logger: Logger;
+  metrics: FederationMetrics;
+  retryMs: number;
+}
+
+/** Channels that are fed at the same time; each has one batch under way. */
+const MAX_AT_ONCE = 8;
+const PAGE = 200;
+/** Below what one frame may carry, with room for its envelope. */
+const MAX_BATCH_BYTES = 400 * 1024;
+const ANSWER_MS = 20_000;
+/** The channels' home is never moved yet: every order is of its first epoch. */
+const EPOCH = 1;
+
+/** Brings one node what it has not taken of the channels in which it has members, over one link. */
+export class NodeFeed {
+  readonly #cursors = new Map<string, Cursor>();
+  readonly #dirty = new Set<string>();
+  readonly #active = new Map<string, Promise<void>>();
+  readonly #again = new Map<string, NodeJS.Timeout>();
+  readonly #failures = new Map<string, number>();
+  #stopped = false;
+
+  constructor(
+    private readonly parts: NodeFeedParts,
+    private readonly lease: { peer: string; token: number },
+    private readonly link: Link,
+  ) {}
+
+  /** Reads where the node is, then brings everything that is missing. */
+  async start(): Promise<void> {
+    for (const [channelId, cursor] of await this.parts.cursors.ofPeer(this.lease.peer))
+      this.#cursors.set(channelId, cursor);
+    for (const channelId of this.parts.audience.channelsOf(this.lease.peer)) this.wake(channelId);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#dirty.clear();
+    for (const timer of this.#again.values()) clearTimeout(timer);
+    this.#again.clear();
+    await Promise.allSettled(this.#active.values());
+  }
+
+  /** Something may be missing there. */
+  wake(channelId: string): void {
+    if (this.#stopped || this.#again.has(channelId)) return;
+    this.#dirty.add(channelId);
+    this.#pump();
+  }
+
+  /** Entries that the node has not taken, over all its channels. */
+  lag(): number {
+    const { audience } = this.parts;
+    let lag = 0;
+    for (const channelId of audience.channelsOf(this.lease.peer)) {
+      const cursor = this.#cursorOf(channelId);
+      if (cursor !== undefined) lag += Math.max(0, audience.lastSeq(channelId, this.lease.peer) - cursor.seq);
+    }
+    return lag;
+  }
+
+  #pump(): void {
+    for (const channelId of this.#dirty) {
+      if (this.#active.size >= MAX_AT_ONCE) return;
+      if (this.#active.has(channelId)) continue;
+      this.#dirty.delete(channelId);
+      const work = this.#feed(channelId).finally(() => {
+        this.#active.delete(channelId);
+        this.#pump();
+      });
+      this.#active.set(channelId, work);
+    }
+  }
+
+  async #feed(channelId: string): Promise<void> {
+    try {
+      while (!this.#stopped && this.link.isUp && (await this.#step(channelId)));
+      this.#failures.delete(channelId);
+    } catch (error) {
+      this.#later(channelId, error);
+    }
+  }
+
+  /** One batch; false when nothing is missing any more. */
+  async #step(channelId: string): Promise<boolean> {
+    const cursor = this.#cursorOf(channelId);
+    if (cursor === undefined) return false;
+    const { audience, bus, cursors, metrics } = this.parts;
+    const until = audience.spanOf(channelId, this.lease.peer)?.until ?? 0;
+    if (cursor.seq >= until) return false;
+    const limit = cursor.sentTo === null ? PAGE : Math.min(PAGE, cursor.sentTo - cursor.seq);
+    const page = await bus.request(CHANNEL.range, { channel_id: channelId, after: cursor.seq, limit });
+    const entries = fitting(page.entries.filter(({ seq }) => seq <= until));
+    const order = this.#order(channelId, cursor, entries);
+    if (order === undefined) return false;
+    await this.#kept(cursors.put(this.lease, channelId, cursor, { to: order.to, head: order.head }));
+    const batch: EntryBatch & { order: OrderStatement } = { channel_id: channelId, name: page.name, entries, order };
+    const { last_seq } = (await this.link.ask('entries', batch, ANSWER_MS)) as { last_seq?: unknown };
+    if (typeof last_seq !== 'number' || last_seq < order.to) throw new BehindError(last_seq);
+    const taken = { seq: order.to, head: order.head, sentTo: null };
+    await this.#kept(cursors.put(this.lease, channelId, taken));
+    this.#cursors.set(channelId, taken);
+    metrics.fed.inc(entries.length);
+    return true;
+  }
+
+  /** Where the node is; where it begins when it has nothing, or when it has come back after its members had left. */
+  #cursorOf(channelId: string): Cursor | undefined {
+    const since = this.parts.audience.spanOf(channelId, this.lease.peer)?.since;
+    if (since === undefined) return undefined;
+    const cursor = this.#cursors.get(channelId);
+    return cursor !== undefined && cursor.seq >= since - 1 ? cursor : { seq: since - 1, head: null, sentTo: null };
+  }
+
+  #order(channelId: string, cursor: Cursor, entries: readonly Entry[]): OrderStatement | undefined {
+    const [first, last] = [entries[0], entries.at(-1)];
+    const head = headAfter(cursor.head, entries);
+    if (first === undefined || last === undefined || head === null) return undefined;
+    const plain = { channel_id: channelId, epoch: EPOCH, from: first.seq, to: last.seq, prev_head: cursor.head, head };
+    return { ...plain, signature: this.parts.key.sign('ORDER', plain) };
+  }
+
+  /** Another instance feeds this node now: this one leaves it alone. */
+  async #kept(written: Promise<boolean>): Promise<void> {
+    if (await written) return;
+    this.#stopped = true;
+    throw new Error('the lease has gone to another instance');
+  }
+
+  #later(channelId: string, error: unknown): void {
+    if (this.#stopped || !this.link.isUp) return;
+    const failures = (this.#failures.get(channelId) ?? 0) + 1;
+    this.#failures.set(channelId, failures);
+    this.#rewind(channelId, error);
+    const { code, details } = asDcpError(error);
+    const told = { node_id: this.lease.peer, channel_id: channelId, code, reason: details['reason'], failures };
+    this.parts.logger.info(told, 'a node did not take entries, trying again later');
+    const again = () => {
+      this.#again.delete(channelId);
+      this.wake(channelId);
+    };
+    this.#again.set(channelId, setTimeout(again, backoffMs(failures, this.parts.retryMs, Math.random)));
+  }
+
+  /** The node has less than it should (its database was restored): it begins anew where it is. */
+  #rewind(channelId: string, error: unknown): void {
+    const told = error instanceof BehindError ? error.lastSeq : asDcpError(error).details['last_seq'];
+    const cursor = this.#cursorOf(channelId);
+    const since = this.parts.audience.spanOf(channelId, this.lease.peer)?.since;
+    if (typeof told !== 'number' || !Number.isSafeInteger(told) || cursor === undefined || since === undefined) return;
+    if (told < cursor.seq) this.#cursors.set(channelId, { seq: Math.max(told, since - 1), head: null, sentTo: null });
+  }
+}
+
+/** The node has answered without an error, but has not taken everything. */
+class BehindError extends Error {
+  constructor(readonly lastSeq: unknown) {
+    super('the node has not taken everything');
+  }
+}
+
+/** As many as fit into one frame; at least one. */
+function fitting(entries: readonly Entry[]): Entry[] {
+  let bytes = 0;
+  const over = entries.findIndex((entry, at) => {
+    bytes += Buffer.byteLength(JSON.stringify(entry));
+    return at > 0 && bytes > MAX_BATCH_BYTES;
+  });
+  return entries.slice(0, over < 0 ? entries.length : over);
+}

@@ -1,0 +1,248 @@
+import type { Logger } from '@dcp/node-kit';
+import {
+  answerFrame,
+  askFrame,
+  asDcpError,
+  DcpError,
+  errorFrame,
+  MAX_BATCH_FRAMES,
+  MAX_BATCH_LENGTH,
+  MAX_PEER_FRAME,
+  parseWith,
+  routeMessageFrame,
+  userLookupFrame,
+} from '@dcp/protocol';
+import type { WebSocket } from 'ws';
+import { unreachable } from '../discovery/document-fetch.js';
+import type { FederationMetrics } from '../metrics.js';
+import type { NodeKey } from '../node/node-key.js';
+import { BatchReader, BatchWriter } from './batches.js';
+import type { Connection, ProvenLink, Role } from './handshake.js';
+import { OpenQuestions } from './open-questions.js';
+
+/** A question that came over a link. */
+export interface Question {
+  kind: string;
+  body: Record<string, unknown>;
+}
+
+export interface LinkParts {
+  key: NodeKey;
+  logger: Logger;
+  metrics: FederationMetrics;
+  /** Answers what a node asks; what it throws travels back as §14.1. */
+  answer: (nodeId: string, question: Question) => Promise<object>;
+  maxWaiting: number;
+  maxInFlight: number;
+  maxBuffered: number;
+  pingMs: number;
+  deadMs: number;
+}
+
+/** WebSocket close codes; the first is the specification's own number of FEDERATION_ERROR. */
+export const CLOSED = { untrue: 3001, duplicate: 3002, stopping: 1001, quiet: 1000 } as const;
+
+const CLOSE_GUARD_MS = 2_000;
+/** A link that was replaced waits so long for what is still under way on it. */
+const RETIRED_MS = 10_000;
+const RETIRED_LOOK_MS = 500;
+
+/** A link that is up: questions and answers both ways, in signed batches. */
+export class Link {
+  readonly peerId: string;
+  readonly openedAt = performance.now();
+  lastUsed = performance.now();
+  /** Resolves with the reason when the link is gone. */
+  readonly closed: Promise<string>;
+  readonly #ws: WebSocket;
+  readonly #questions: OpenQuestions;
+  readonly #writer: BatchWriter;
+  readonly #reader: BatchReader;
+  readonly #pinging: NodeJS.Timeout;
+  #out: string[] = [];
+  #answering = 0;
+  #lastHeard = performance.now();
+  #reason: string | undefined;
+  #end: (reason: string) => void = () => undefined;
+
+  constructor(
+    private readonly parts: LinkParts,
+    connection: Connection,
+    proven: ProvenLink,
+    readonly role: Role,
+  ) {
+    const [own, peer, link] = [parts.key.nodeId, proven.peer.nodeId, proven.name];
+    this.peerId = peer;
+    this.#ws = connection.ws;
+    this.#questions = new OpenQuestions(parts.maxWaiting);
+    this.#writer = new BatchWriter({ link, from: own, to: peer }, parts.key);
+    this.#reader = new BatchReader({ link, from: peer, to: own }, proven.peerKey);
+    this.closed = new Promise((resolve) => (this.#end = resolve));
+    this.#ws.on('close', (code: number) => this.#ended(`closed ${code}`));
+    this.#ws.on('error', (error: NodeJS.ErrnoException) => this.#ended(error.code ?? 'failed'));
+    for (const event of ['ping', 'pong'] as const) this.#ws.on(event, () => (this.#lastHeard = performance.now()));
+    this.#pinging = setInterval(() => this.#ping(), parts.pingMs);
+  }
+
+  /** Begins to read; before that nothing is lost. */
+  listen({ inbox }: Connection): void {
+    inbox.handOver((batch) => this.#read(batch));
+    if (this.#ws.readyState !== this.#ws.OPEN) this.#ended('closed early');
+  }
+
+  get isUp(): boolean {
+    return this.#reason === undefined;
+  }
+
+  /** Questions that wait for an answer. */
+  get waiting(): number {
+    return this.#questions.size;
+  }
+
+  /** Rejects with the other node's own error; 3000 `timeout`, `link_lost`, `overloaded`; 2001 for a question that fits into no frame. */
+  async ask(kind: string, body: object, timeoutMs: number): Promise<Record<string, unknown>> {
+    if (!this.isUp) throw unreachable('link_lost');
+    this.lastUsed = performance.now();
+    const { id, answer } = this.#questions.ask(timeoutMs);
+    const text = JSON.stringify({ type: 'ask', id, kind, body });
+    if (Buffer.byteLength(text) > MAX_PEER_FRAME)
+      this.#questions.refused(id, { code: 'MESSAGE_TOO_LARGE', message: 'too long' });
+    else this.#say(text);
+    return await answer;
+  }
+
+  /** Ends the link; what waits is rejected. */
+  close(code: number, reason: string): void {
+    if (!this.isUp) return;
+    this.#flush();
+    this.#ended(reason);
+    this.#ws.close(code, reason);
+    setTimeout(() => this.#ws.terminate(), CLOSE_GUARD_MS).unref();
+  }
+
+  /** Another link has taken this one's place: nothing new is asked here, and it ends when it is quiet. */
+  retire(): void {
+    const since = performance.now();
+    const timer = setInterval(() => {
+      const quiet = this.waiting === 0 && this.#answering === 0;
+      if (this.isUp && !quiet && performance.now() - since < RETIRED_MS) return;
+      clearInterval(timer);
+      this.close(CLOSED.duplicate, 'replaced');
+    }, RETIRED_LOOK_MS).unref();
+  }
+
+  #read(batch: Buffer): void {
+    if (!this.isUp) return;
+    this.#lastHeard = performance.now();
+    try {
+      for (const frame of this.#reader.read(batch)) this.#take(frame);
+    } catch (error) {
+      const { details } = asDcpError(error);
+      const reason = typeof details['reason'] === 'string' ? details['reason'] : 'malformed_frame';
+      this.parts.metrics.refused.inc({ reason: reason.startsWith('batch_') ? reason : 'malformed_frame' });
+      this.parts.logger.warn({ node_id: this.peerId, reason }, 'a node broke the rules of its link');
+      this.close(CLOSED.untrue, reason.slice(0, 100));
+    }
+  }
+
+  #take(frame: unknown): void {
+    switch ((frame as { type?: unknown } | null)?.type) {
+      case 'ask': {
+        const { id, kind, body } = parseWith(askFrame, frame);
+        return this.#asked(id, { kind, body });
+      }
+      case 'user_lookup': {
+        const { id, user_id } = parseWith(userLookupFrame, frame);
+        return this.#asked(id, { kind: 'user_lookup', body: { user_id } });
+      }
+      case 'route_message':
+        return this.#unroutable(parseWith(routeMessageFrame, frame).id);
+      case 'answer': {
+        const { id, body } = parseWith(answerFrame, frame);
+        if (!this.#questions.answered(id, body)) this.parts.metrics.refused.inc({ reason: 'late_answer' });
+        return undefined;
+      }
+      case 'error': {
+        const { id, error } = parseWith(errorFrame, frame);
+        this.#questions.refused(id, error);
+        return undefined;
+      }
+      default:
+        // A later version may say more: what is not known is left.
+        return this.parts.metrics.refused.inc({ reason: 'unknown_frame' });
+    }
+  }
+
+  #asked(id: string | undefined, question: Question): void {
+    this.lastUsed = performance.now();
+    // Without an id nobody waits for an answer.
+    if (id === undefined) return;
+    if (this.#answering >= this.parts.maxInFlight)
+      return this.#sayError(id, new DcpError('RATE_LIMITED', { reason: 'in_flight', retry_after: 1 }));
+    this.#answering++;
+    this.parts
+      .answer(this.peerId, question)
+      .then((body) => this.#sayAnswer(id, body))
+      .catch((error: unknown) => this.#sayError(id, asDcpError(error)))
+      .finally(() => this.#answering--);
+  }
+
+  /** §10.2 names a user, not a device: what is encrypted for him goes into the queues of his devices by `send_keys` and `channel_post`. */
+  #unroutable(id: string | undefined): void {
+    if (id !== undefined) this.#sayError(id, new DcpError('USER_NOT_FOUND', { reason: 'no_device_named' }));
+  }
+
+  #sayAnswer(id: string, body: object): void {
+    const text = JSON.stringify({ type: 'answer', id, body });
+    if (Buffer.byteLength(text) > MAX_PEER_FRAME)
+      this.#sayError(id, new DcpError('MESSAGE_TOO_LARGE', { reason: 'peer_frame' }));
+    else this.#say(text);
+  }
+
+  #sayError(id: string, { code, number, message, details }: DcpError): void {
+    this.#say(JSON.stringify({ type: 'error', id, error: { code, number, message, details } }));
+  }
+
+  #say(text: string): void {
+    if (!this.isUp) return;
+    if (this.#out.push(text) === 1) setImmediate(() => this.#flush());
+  }
+
+  /** What one loop turn collected, in as few signed batches as fit. */
+  #flush(): void {
+    while (this.#out.length > 0 && this.isUp) {
+      this.#ws.send(this.#writer.write(this.#out.splice(0, fitting(this.#out))), { binary: false });
+      if (this.#ws.bufferedAmount > this.parts.maxBuffered) {
+        this.parts.metrics.refused.inc({ reason: 'slow' });
+        this.#ended('slow');
+        this.#ws.terminate();
+      }
+    }
+  }
+
+  #ping(): void {
+    if (performance.now() - this.#lastHeard > this.parts.deadMs) {
+      this.#ended('dead');
+      this.#ws.terminate();
+    } else this.#ws.ping();
+  }
+
+  #ended(reason: string): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    clearInterval(this.#pinging);
+    this.#out = [];
+    this.#questions.rejectAll(unreachable('link_lost'));
+    this.#end(reason);
+  }
+}
+
+/** How many of these frames go into one batch; at least one. */
+function fitting(frames: readonly string[]): number {
+  let length = 0;
+  const over = frames.findIndex((text, at) => {
+    length += Buffer.byteLength(text) + 1;
+    return at > 0 && (at === MAX_BATCH_FRAMES || length > MAX_BATCH_LENGTH);
+  });
+  return over < 0 ? frames.length : over;
+}

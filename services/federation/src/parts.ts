@@ -1,0 +1,14 @@
+import type { Bus, Clock, Health, Logger, Metrics, Pool } from '@dcp/node-kit';
+import type { FederationConfig } from './config.js';
+
+/** What the module is given: it opens no connection itself, so that it can live alone or in one process with others. */
+export interface Parts {
+  config: FederationConfig;
+  bus: Bus;
+  /** Connections whose search path is the schema `federation`, as the role of this service has it. */
+  pool: Pool;
+  logger: Logger;
+  metrics: Metrics;
+  health: Health;
+  clock: Clock;
+}

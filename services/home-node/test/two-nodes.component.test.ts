@@ -1,0 +1,228 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import {
+  addDevice,
+  createIdentity,
+  DcpClient,
+  HttpApi,
+  ready,
+  register,
+  revokeDevice,
+  type OpenIdentity,
+} from '@dcp/client-sdk';
+import type { PostAck } from '@dcp/protocol';
+import { eventually, freePort, spawnService, type SpawnedService } from '@dcp/testkit';
+
+const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
+const INFO = { name: 'test', version: '1.0.0' };
+const GUARD_MS = 30_000;
+
+jest.setTimeout(180_000);
+
+/** A home node in a process of its own, which can be stopped, killed and started again. */
+class TestNode {
+  process: SpawnedService | undefined;
+
+  private constructor(
+    readonly id: string,
+    readonly folder: string,
+    readonly port: number,
+    readonly federationPort: number,
+  ) {}
+
+  static async make(folder: string, id: string): Promise<TestNode> {
+    return new TestNode(id, folder, await freePort(), await freePort());
+  }
+
+  get endpoint(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  async start(...known: TestNode[]): Promise<void> {
+    const file = join(this.folder, `${this.id}.json`);
+    const known_nodes = known.map(({ id, endpoint }) => ({ id, endpoint, name: id, trust_level: 'trusted' }));
+    await writeFile(file, JSON.stringify({ known_nodes }));
+    const env = {
+      DCP_NODE_ID: this.id,
+      DCP_DATA_DIR: join(this.folder, this.id),
+      DCP_PORT: String(this.port),
+      DCP_FEDERATION_PORT: String(this.federationPort),
+      DCP_HEALTH_PORT: '0',
+      DCP_DRAIN_MS: '0',
+      DCP_RATE_LIMIT_FACTOR: '100',
+      DCP_KNOWN_NODES_FILE: file,
+    };
+    this.process = await spawnService({ script: MAIN, env, ready: /Ctrl-C/, guardMs: 60_000 });
+  }
+}
+
+interface Person {
+  identity: OpenIdentity;
+  userId: string;
+  client: DcpClient;
+  /** Texts as they came, with their numbers. */
+  heard: { channelId: string; seq: number; text: string; fault?: string }[];
+  sent: PostAck[];
+}
+
+describe('two home nodes that know each other', () => {
+  let folder: string;
+  let north: TestNode;
+  let south: TestNode;
+  let alice: Person;
+  let bob: Person;
+
+  const resident = async (node: TestNode, username: string): Promise<Person> => {
+    const { id, endpoint } = node;
+    const identity = await createIdentity(
+      { username, homeNode: { id, endpoint }, kdf: 'pbkdf2' },
+      'a passphrase of tests',
+    );
+    await register(new HttpApi(endpoint), identity.file);
+    const device = await addDevice(identity, 'test', INFO);
+    const client = new DcpClient({
+      endpoint,
+      nodeId: id,
+      device,
+      clientInfo: INFO,
+      backoff: { initialMs: 100, maxMs: 500 },
+    });
+    const person: Person = { identity, userId: identity.file.identity.full_id, client, heard: [], sent: [] };
+    client.events.on('message', ({ channelId, seq, message, undecryptable }) => {
+      const text = message.content['text'];
+      if (message.type !== 'system')
+        person.heard.push({
+          channelId,
+          seq,
+          text: String(text),
+          ...(undecryptable === undefined ? {} : { fault: undecryptable.reason }),
+        });
+    });
+    client.events.on('decrypted', ({ channelId, seq, message }) => {
+      const at = person.heard.findIndex((one) => one.channelId === channelId && one.seq === seq);
+      person.heard[at] = { channelId, seq, text: String(message.content['text']) };
+    });
+    client.events.on('sent', ({ ack }) => person.sent.push(ack));
+    await client.connect();
+    return person;
+  };
+  const texts = ({ heard }: Person, channel: string) =>
+    heard.filter(({ channelId }) => channelId === channel).map(({ text, fault }) => fault ?? text);
+  const both = async (channelId: string, expected: string[]) => {
+    for (const person of [alice, bob])
+      await eventually(() => expect(texts(person, channelId)).toEqual(expected), GUARD_MS);
+  };
+
+  beforeAll(async () => {
+    await ready();
+    folder = await mkdtemp(join(tmpdir(), 'dcp-two-nodes-'));
+    await chmod(folder, 0o711);
+    [north, south] = [await TestNode.make(folder, 'northnod'), await TestNode.make(folder, 'southnod')];
+    await Promise.all([north.start(south), south.start(north)]);
+    [alice, bob] = [await resident(north, 'alice'), await resident(south, 'bob')];
+  });
+
+  afterAll(async () => {
+    for (const person of [alice, bob]) await person?.client.disconnect();
+    for (const node of [north, south]) await node?.process?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('[DCP-10.1-02] [DCP-16.2-04] [DCP-1.2-01] users of both talk in an encrypted channel, in one order', async () => {
+    const { channelId } = await alice.client.create('#lobby');
+    await bob.client.join('#lobby@northnod');
+    await alice.client.sendAndWait(channelId, { text: 'hello south' });
+    await eventually(() => expect(texts(bob, channelId)).toEqual(['hello south']), GUARD_MS);
+    await bob.client.sendAndWait(channelId, { text: 'hello north' });
+    await both(channelId, ['hello south', 'hello north']);
+    expect(alice.heard.map(({ seq }) => seq)).toEqual(bob.heard.map(({ seq }) => seq));
+    const { messages } = await bob.client.history(channelId);
+    expect(messages.filter(({ type }) => type !== 'system').map(({ content }) => content['text'])).toEqual([
+      'hello south',
+      'hello north',
+    ]);
+  });
+
+  it('[DCP-9.2-04] [DCP-16.2-04] they write to each other directly, from both sides', async () => {
+    const { channelId } = await bob.client.rooms.openDm(alice.userId);
+    await bob.client.sendAndWait(channelId, { text: 'hi alice' });
+    await eventually(() => expect(texts(alice, channelId)).toEqual(['hi alice']), GUARD_MS);
+    await alice.client.sendAndWait(channelId, { text: 'hi bob' });
+    await both(channelId, ['hi alice', 'hi bob']);
+  });
+
+  it('[DCP-9.2-02] [DCP-16.2-04] a private channel takes in somebody of the other node, and puts him out', async () => {
+    const { channelId } = await alice.client.rooms.createPrivate('#plans');
+    const invited = bob.client.events.next('invitation', ({ channel_id }) => channel_id === channelId);
+    await alice.client.rooms.invite(channelId, bob.userId);
+    await invited;
+    await bob.client.join(channelId);
+    await bob.client.sendAndWait(channelId, { text: 'I am in' });
+    await both(channelId, ['I am in']);
+    await alice.client.rooms.kick(channelId, bob.userId);
+    await alice.client.sendAndWait(channelId, { text: 'without him' });
+    await eventually(() => expect(texts(alice, channelId)).toEqual(['I am in', 'without him']), GUARD_MS);
+    await expect(bob.client.sendAndWait(channelId, { text: 'am I?' })).rejects.toMatchObject({ name: 'DcpError' });
+    expect(texts(bob, channelId)).toEqual(['I am in']);
+  });
+
+  it('[DCP-12.3-06] [DCP-12.3-07] a device that was added or revoked at one node is known at the other at once', async () => {
+    const { channelId } = await alice.client.create('#devices');
+    await bob.client.join('#devices@northnod');
+    await alice.client.sendAndWait(channelId, { text: 'before' });
+    const told = alice.client.events.next('devicesChanged', ({ userId }) => userId === bob.userId);
+    const laptop = await addDevice(bob.identity, 'laptop', INFO);
+    await told;
+    const second = new DcpClient({ endpoint: south.endpoint, nodeId: south.id, device: laptop, clientInfo: INFO });
+    await second.connect();
+    const heard = second.events.next('message', ({ message }) => message.content['text'] === 'to both');
+    await alice.client.sendAndWait(channelId, { text: 'to both' });
+    await heard;
+    const gone = alice.client.events.next('devicesChanged', ({ userId }) => userId === bob.userId);
+    await revokeDevice(bob.identity, laptop.id, INFO);
+    await gone;
+    await alice.client.sendAndWait(channelId, { text: 'to one' });
+    const [last] = (await alice.client.history(channelId)).messages.slice(-1);
+    expect(await second.encryption.received.find(last?.encryption.key_id ?? '')).toBeUndefined();
+    await eventually(() => expect(texts(bob, channelId)).toEqual(['before', 'to both', 'to one']), GUARD_MS);
+    await second.disconnect();
+  });
+
+  it('[DCP-14.3-02] what waits for a home that is away is encrypted anew when members have changed there meanwhile', async () => {
+    const { channelId } = await alice.client.create('#changing');
+    await bob.client.join('#changing@northnod');
+    await alice.client.sendAndWait(channelId, { text: 'hello' });
+    await eventually(() => expect(texts(bob, channelId)).toEqual(['hello']), GUARD_MS);
+    const carol = await resident(north, 'carol');
+    await south.process?.kill();
+    await carol.client.join('#changing');
+    await carol.client.sendAndWait(channelId, { text: 'carol is here' });
+    await north.process?.kill();
+    await south.start(north);
+    await eventually(() => expect(bob.client.state).toBe('online'), GUARD_MS);
+    bob.sent.length = 0;
+    await bob.client.send(channelId, { text: 'for all who are in' });
+    await eventually(() => expect(bob.sent.map(({ state }) => state)).toEqual(['queued']), GUARD_MS);
+    await north.start(south);
+    await eventually(() => expect(texts(carol, channelId)).toEqual(['carol is here', 'for all who are in']), GUARD_MS);
+    await both(channelId, ['hello', 'carol is here', 'for all who are in']);
+    await carol.client.disconnect();
+  });
+
+  it('[DCP-1.1-01] [DCP-14.3-02] the home away: its channel is read, what is written waits, and comes once, in order', async () => {
+    const { channelId } = await alice.client.create('#evening');
+    await bob.client.join('#evening@northnod');
+    await alice.client.sendAndWait(channelId, { text: 'good night' });
+    await eventually(() => expect(texts(bob, channelId)).toEqual(['good night']), GUARD_MS);
+    await north.process?.kill();
+    bob.sent.length = 0;
+    for (const text of ['are you there?', 'hello?']) await bob.client.send(channelId, { text });
+    await eventually(() => expect(bob.sent.map(({ state }) => state)).toEqual(['queued', 'queued']), GUARD_MS);
+    const { messages } = await bob.client.history(channelId);
+    expect(messages.map(({ content }) => content['text'])).toContain('good night');
+    await north.start(south);
+    await both(channelId, ['good night', 'are you there?', 'hello?']);
+  });
+});
