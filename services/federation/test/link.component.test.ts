@@ -50,9 +50,9 @@ describe('a link between two nodes', () => {
     const via = b.place(atB);
     await a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { via });
     await atB.stop();
-    const { code, details } = await refusalOf(a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { timeout_ms: 2_000 }));
-    expect(code).toBe('NODE_UNREACHABLE');
-    expect(details).toMatchObject({ node_id: b.nodeId, retry_after: expect.any(Number) });
+    const refused = () => refusalOf(a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { timeout_ms: 5_000 }));
+    expect(await refused()).toMatchObject({ code: 'NODE_UNREACHABLE', details: { node_id: b.nodeId } });
+    await eventually(async () => expect((await refused()).details).toMatchObject({ retry_after: expect.any(Number) }));
   });
 
   it('[DCP-14.3-02] heals by itself when the other node is back, at its old address', async () => {
@@ -88,9 +88,11 @@ describe('a link between two nodes', () => {
 
   it('[DCP-10.3-03] is cut and refused both ways when a node is blocked', async () => {
     await a.start();
-    const via = b.place(await b.start());
+    const atB = await b.start();
+    const via = b.place(atB);
     await a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { via });
     b.rate(a.nodeId, 'blocked');
+    await eventually(async () => expect(await atB.metrics.text()).toMatch(/dcp_federation_links\{.*\} 0/));
     await eventually(async () => {
       const { code } = await refusalOf(a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { timeout_ms: 3_000 }));
       expect(code).toBe('FEDERATION_ERROR');

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   createHealth,
   createInProcessBus,
@@ -7,6 +8,7 @@ import {
   startHealthServer,
   systemClock,
   type Environment,
+  type Health,
   type Logger,
   type Pool,
 } from '@dcp/node-kit';
@@ -121,6 +123,7 @@ async function start(
   const door = await startGateway({ ...shared, config: gateway, bus, logger });
   undo.add(() => door.stop());
 
+  await untilReady(shared.health);
   const { nodeId, registration } = auth;
   const [ownerInvite, accounts] = [await auth.ownerInvite(), await auth.countAccounts()];
   const { dataDir } = config;
@@ -135,6 +138,15 @@ async function start(
     accounts,
     stop: () => undo.run(),
   };
+}
+
+const READY_PATIENCE_MS = 15_000;
+const READY_PAUSE_MS = 20;
+
+/** The services tell each other a few things first. What is still missing after a while `/readyz` names. */
+async function untilReady(health: Health): Promise<void> {
+  const end = performance.now() + READY_PATIENCE_MS;
+  while (!(await health.report()).ready && performance.now() < end) await delay(READY_PAUSE_MS);
 }
 
 async function openPool(url: string, service: string, logger: Logger, undo: Undo): Promise<Pool> {

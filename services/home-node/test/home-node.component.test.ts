@@ -37,7 +37,7 @@ describe('a home node in one process', () => {
   });
 
   afterAll(async () => {
-    await node?.kill();
+    await node?.stop();
     await rm(join(folder, '..'), { recursive: true, force: true });
   });
 

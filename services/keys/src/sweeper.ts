@@ -2,6 +2,7 @@ import { type Clock, type Logger, type Pool, withTransaction } from '@dcp/node-k
 import type { PrismaClient } from './database.js';
 import type { ForgetService } from './forget/forget.service.js';
 import type { KeysMetrics } from './metrics.js';
+import type { OutgoingStore } from './remote/outgoing.store.js';
 
 /** Rows taken in one round; the next round comes soon. */
 const CHUNK = 5_000;
@@ -46,6 +47,7 @@ export interface SweeperParts {
   pool: Pool;
   prisma: PrismaClient;
   forget: ForgetService;
+  outgoing: OutgoingStore;
   clock: Clock;
   logger: Logger;
   metrics: KeysMetrics;
@@ -114,6 +116,7 @@ export class Sweeper {
   async #expireOutgoing(): Promise<void> {
     const { pool, clock, queueDays } = this.parts;
     await pool.query(EXPIRE_OUTGOING, [new Date(clock.now() - queueDays * DAY_MS)]);
+    await this.parts.outgoing.prune(new Date(clock.now() - HOUR_MS));
   }
 
   async #count(): Promise<void> {

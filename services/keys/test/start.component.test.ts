@@ -39,7 +39,6 @@ describe.each(BOTH_BUSES)('start, stop and trouble over the %s bus', (kind) => {
     );
     await world.federationBus.flush();
     await send(world, alice, message({ ...bob, user_id: 'zzzz9999.somebody' }));
-    noNode.unsubscribe();
     const url = await world.postgres.serviceUrl('keys');
     const pool = await createPool({ url, applicationName: 'test', logger: silentLogger });
     const prisma = createPrisma(pool);
@@ -71,6 +70,7 @@ describe.each(BOTH_BUSES)('start, stop and trouble over the %s bus', (kind) => {
       lying: [{ seq: 2n }],
       taken: [{ fromUser: alice.user_id }],
     });
+    noNode.unsubscribe();
     await prisma.$disconnect();
     await pool.end();
   });

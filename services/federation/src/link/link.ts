@@ -74,7 +74,7 @@ export class Link {
     const [own, peer, link] = [parts.key.nodeId, proven.peer.nodeId, proven.name];
     this.peerId = peer;
     this.#ws = connection.ws;
-    this.#questions = new OpenQuestions(parts.maxWaiting);
+    this.#questions = new OpenQuestions(parts.maxWaiting, peer);
     this.#writer = new BatchWriter({ link, from: own, to: peer }, parts.key);
     this.#reader = new BatchReader({ link, from: peer, to: own }, proven.peerKey);
     this.closed = new Promise((resolve) => (this.#end = resolve));
@@ -101,7 +101,7 @@ export class Link {
 
   /** Rejects with the other node's own error; 3000 `timeout`, `link_lost`, `overloaded`; 2001 for a question that fits into no frame. */
   async ask(kind: string, body: object, timeoutMs: number): Promise<Record<string, unknown>> {
-    if (!this.isUp) throw unreachable('link_lost');
+    if (!this.isUp) throw unreachable('link_lost', { node_id: this.peerId });
     this.lastUsed = performance.now();
     const { id, answer } = this.#questions.ask(timeoutMs);
     const text = JSON.stringify({ type: 'ask', id, kind, body });
@@ -232,7 +232,7 @@ export class Link {
     this.#reason = reason;
     clearInterval(this.#pinging);
     this.#out = [];
-    this.#questions.rejectAll(unreachable('link_lost'));
+    this.#questions.rejectAll(unreachable('link_lost', { node_id: this.peerId }));
     this.#end(reason);
   }
 }

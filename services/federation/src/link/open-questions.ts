@@ -12,7 +12,10 @@ export class OpenQuestions {
   readonly #open = new Map<string, Open>();
   #last = 0;
 
-  constructor(private readonly most: number) {}
+  constructor(
+    private readonly most: number,
+    private readonly node_id: string,
+  ) {}
 
   get size(): number {
     return this.#open.size;
@@ -20,10 +23,13 @@ export class OpenQuestions {
 
   /** 3000 `overloaded` when too many wait, `timeout` when the time is over. */
   ask(timeoutMs: number): { id: string; answer: Promise<Record<string, unknown>> } {
-    if (this.#open.size >= this.most) throw unreachable('overloaded', { retry_after: 1 });
+    if (this.#open.size >= this.most) throw unreachable('overloaded', { node_id: this.node_id, retry_after: 1 });
     const id = String(++this.#last);
     const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
-      const timer = setTimeout(() => this.#take(id)?.reject(unreachable('timeout')), timeoutMs);
+      const timer = setTimeout(
+        () => this.#take(id)?.reject(unreachable('timeout', { node_id: this.node_id })),
+        timeoutMs,
+      );
       this.#open.set(id, { resolve, reject, timer });
     });
     return { id, answer };

@@ -48,7 +48,7 @@ export class OtherNodes {
   }
 }
 
-/** Nothing but time helps: the same question may succeed later. */
+/** Nothing but time helps: the same question may succeed later. The federation service of this node may be away as well. */
 export function passes(error: unknown): boolean {
-  return error instanceof DcpError && error.retryable && error.details['reason'] !== 'no_responders';
+  return error instanceof DcpError && error.retryable;
 }

@@ -2,8 +2,11 @@ import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
 import type { DeviceReference, KeyMessage } from '@dcp/protocol';
 import type { QueueLimits } from '../queue/placement.js';
 
+/** Nodes for which something may wait; nobody can make up more of them. */
+const MAX_NODES = 10_000;
 const NEW_NODE = `
-  insert into outgoing_nodes (node_id, next_at, leased_until) values ($1, $2, 'epoch') on conflict do nothing`;
+  insert into outgoing_nodes (node_id, next_at, leased_until)
+  select $1, $2, 'epoch' where (select count(*) from outgoing_nodes) < ${MAX_NODES} on conflict do nothing`;
 const LOCK_NODE = 'select items, bytes::float8 as bytes from outgoing_nodes where node_id = $1 for update';
 const PUT = `
   insert into outgoing_items (node_id, from_user, from_device, user_id, device, id, body, created_at)
@@ -64,7 +67,8 @@ export class OutgoingStore {
     return withTransaction(this.pool, async (client) => {
       await client.query(NEW_NODE, [nodeId, now]);
       const { rows } = await client.query<QueueLimits>(LOCK_NODE, [nodeId]);
-      const held = rows[0] ?? { items: 0, bytes: 0 };
+      const [held] = rows;
+      if (held === undefined) return false;
       const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
       if (held.items + messages.length > this.limits.items || held.bytes + bytes > this.limits.bytes) return false;
       await insert(client, nodeId, from, messages, now);
@@ -91,6 +95,11 @@ export class OutgoingStore {
 
   async failed(nodeId: string, next: Date): Promise<void> {
     await this.pool.query(FAILED, [nodeId, next]);
+  }
+
+  /** Nodes for which nothing waits any more. */
+  async prune(before: Date): Promise<void> {
+    await this.pool.query('delete from outgoing_nodes where items = 0 and next_at <= $1 and leased_until <= $1', [before]);
   }
 
   /** The node can be reached again: it need not wait any longer. */
