@@ -28,6 +28,20 @@ function row(output: string, ...first: string[]): string[] {
   return found.slice(1, -1);
 }
 
+function expectFederation(output: string): void {
+  const [near, far] = ["the channel's node", 'the other node'];
+  for (const what of [near, far]) {
+    // The time after its ack may be negative; a missing figure is NaN.
+    expect(row(output, what).slice(1, 7).join(' ')).toMatch(/^(-?[\d,.]+ ms ?){6}$/);
+    const joins = row(output.slice(output.indexOf('joins each')), what);
+    expect(joins.slice(1).join(' ')).toMatch(/^([\d,.]+ ms ?){2}$/);
+  }
+  expect(output).toMatch(/the hop adds -?[\d,.]+ ms p50 \(goal: < 3 ms\), -?[\d,.]+ ms p99/);
+  for (const what of [`${near}, one channel`, `${far}, one channel`, `${far}, a channel each`]) {
+    expect(Number.parseFloat(row(output, what)[1] ?? '')).toBeGreaterThan(0);
+  }
+}
+
 describe('the smoke bench', () => {
   it(
     'runs through and prints every figure beside its reference',
@@ -48,6 +62,7 @@ describe('the smoke bench', () => {
         }
       }
       expect(row(output, 'separate processes', '20')[5]).toMatch(/^[\d,]+$/);
+      expectFederation(output.slice(output.indexOf('Federation:')));
     },
     GUARD_MS,
   );

@@ -2,6 +2,7 @@ import { Cleanup } from './cleanup.js';
 import { type BenchNode, WITHOUT_SIGNATURES } from './node-under-bench/bench-node.js';
 import { startOneProcess } from './node-under-bench/one-process.js';
 import { startSeparate } from './node-under-bench/separate.js';
+import { startTwoNodes, type TwoNodes } from './node-under-bench/two-nodes.js';
 import { scratchFolder } from './product.js';
 import { startDurable, startRouter } from './reference.js';
 import type { Subject } from './subject.js';
@@ -30,6 +31,10 @@ export class Fleet {
   separateUnchecked(): Promise<BenchNode> {
     const env = { ...this.env, ...WITHOUT_SIGNATURES };
     return this.shared('separate unchecked', () => startSeparate(this.cleanup, { env }));
+  }
+
+  two(): Promise<TwoNodes> {
+    return this.shared('two', () => startTwoNodes(this.cleanup, this.env));
   }
 
   router(): Promise<Subject> {

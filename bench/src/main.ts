@@ -1,5 +1,6 @@
 import { ready } from '@dcp/crypto';
 import { benchFan, type RoomSize } from './benches/fan.js';
+import { benchFederation } from './benches/federation/federation.js';
 import { benchIdle } from './benches/idle.js';
 import { benchLat } from './benches/lat.js';
 import { benchProfile } from './benches/profile.js';
@@ -26,6 +27,12 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
   throughput: (fleet) =>
     benchThroughput(fleet, { rounds: 3, pairs: 50, window: 8, messages: 30_000, warmUp: 6_000, all: true }),
   fan: (fleet) => benchFan(fleet, { rounds: 3, rooms: roomsWanted() }),
+  federation: (fleet) =>
+    benchFederation(fleet, {
+      latency: { messages: 500, warmUp: 100 },
+      throughput: { users: 20, window: Number(options[0] ?? 8), seconds: 10, warmUpSeconds: 2, most: 8_000 },
+      joins: 50,
+    }),
   profile: (fleet) => benchProfile(fleet),
 };
 

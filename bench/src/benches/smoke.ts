@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.js';
 import { benchFan } from './fan.js';
+import { benchFederation, type FederationSizes } from './federation/federation.js';
 import { benchIdle } from './idle.js';
 import { benchLat } from './lat.js';
 import { benchThroughput } from './throughput.js';
@@ -16,6 +17,11 @@ const MINUTE = {
     ],
   },
   idle: { gateways: 1, connections: 1_000, received: 20, restMs: 1_000 },
+  federation: {
+    latency: { messages: 100, warmUp: 30 },
+    throughput: { users: 20, window: 8, seconds: 2, warmUpSeconds: 1, most: 8_000 },
+    joins: 10,
+  },
 } satisfies Sizes;
 
 /** Only shows that everything runs through. */
@@ -24,6 +30,11 @@ const TINY = {
   throughput: { rounds: 1, pairs: 2, window: 2, messages: 40, warmUp: 10, all: false },
   fan: { rounds: 1, rooms: [{ members: 10, messages: [5, 10], warmUp: 2 }] },
   idle: { gateways: 1, connections: 20, received: 2, restMs: 1_000 },
+  federation: {
+    latency: { messages: 10, warmUp: 2 },
+    throughput: { users: 2, window: 2, seconds: 1, warmUpSeconds: 0.5, most: 500 },
+    joins: 3,
+  },
 } satisfies Sizes;
 
 interface Sizes {
@@ -31,6 +42,7 @@ interface Sizes {
   throughput: Parameters<typeof benchThroughput>[1];
   fan: Parameters<typeof benchFan>[1];
   idle: Parameters<typeof benchIdle>[1];
+  federation: FederationSizes;
 }
 
 /** Every bench but the large one, in small, on one set of nodes. The idle one comes first: it weighs a gateway that has done nothing yet. */
@@ -40,4 +52,5 @@ export async function benchSmoke(fleet: Fleet, tiny: boolean): Promise<void> {
   await benchLat(fleet, sizes.lat);
   await benchThroughput(fleet, sizes.throughput);
   await benchFan(fleet, sizes.fan);
+  await benchFederation(fleet, sizes.federation);
 }

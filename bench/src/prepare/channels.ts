@@ -23,6 +23,13 @@ export async function makeChannel(node: BenchNode, members: readonly BenchAccoun
   return { id, name };
 }
 
+/** Joins a channel of another node, in milliseconds. The first who does makes his node copy the channel. */
+export async function joinFrom(node: BenchNode, { token }: BenchAccount, reference: string): Promise<number> {
+  const began = performance.now();
+  await call(node.urls[0] ?? '', `/channels/${encodeURIComponent(reference)}/join`, { token });
+  return performance.now() - began;
+}
+
 /** Two members each: connections 2i and 2i + 1. */
 export async function makePairs(node: BenchNode, accounts: readonly BenchAccount[]): Promise<BenchChannel[]> {
   const pairs = Array.from({ length: accounts.length >> 1 }, (_, i) => accounts.slice(2 * i, 2 * i + 2));

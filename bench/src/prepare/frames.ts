@@ -9,27 +9,46 @@ import type { BenchChannel } from './channels.js';
 export const BODY_BYTES = 300;
 const TEXT = 'x'.repeat(BODY_BYTES);
 
-export interface Sender {
-  /** Which connection of the load tool sends it. */
-  connection: number;
+export interface Author {
   account: BenchAccount;
   channel: BenchChannel;
 }
 
+export interface Sender extends Author {
+  /** Which connection of the load tool sends it. */
+  connection: number;
+}
+
 /** Signs `each` posts for each sender, in the full form of §6.1, and writes them for the load tool. They are good for five minutes (§6.4). */
 export async function writeSignedFrames(file: string, senders: readonly Sender[], each: number): Promise<void> {
-  await writeFrames(file, senders, each, ({ account, channel }) => {
-    const message = {
-      id: newMessageId(),
-      type: 'text',
-      timestamp: new Date().toISOString(),
-      author: account.userId,
-      channel_id: channel.id,
-      content: { text: TEXT, format: 'plain' },
-      encryption: { algorithm: 'none', key_id: 'node', nonce: '' },
-      metadata: { client: 'bench/1', edited: false, reply_to: null },
-    };
-    return { ...message, signature: signDigest(account.seed, messageSigningInput(message)) };
+  await writeFrames(file, senders, each, signedMessage);
+}
+
+function signedMessage({ account, channel }: Author) {
+  const message = {
+    id: newMessageId(),
+    type: 'text',
+    timestamp: new Date().toISOString(),
+    author: account.userId,
+    channel_id: channel.id,
+    content: { text: TEXT, format: 'plain' },
+    encryption: { algorithm: 'none', key_id: 'node', nonce: '' },
+    metadata: { client: 'bench/1', edited: false, reply_to: null },
+  };
+  return { ...message, signature: signDigest(account.seed, messageSigningInput(message)) };
+}
+
+/** A post with the message's own id as the id of its command. */
+export interface SignedPost {
+  id: string;
+  frame: string;
+}
+
+/** The same posts for a socket of this process. */
+export function signedPosts(author: Author, count: number): SignedPost[] {
+  return Array.from({ length: count }, () => {
+    const data = signedMessage(author);
+    return { id: data.id, frame: JSON.stringify({ command: 'send_message', id: data.id, data }) };
   });
 }
 

@@ -50,9 +50,12 @@ describe.each(BOTH_BUSES)('accounts over the %s bus', (kind) => {
       created: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     await login(world, alice);
-    for (const nobody of [`${world.nodeId}.nobody`, 'zzzzzzzz.somebody']) {
-      expect((await refusalOf(profile(nobody))).code).toBe('USER_NOT_FOUND');
-      expect((await refusalOf(settings(nobody))).code).toBe('USER_NOT_FOUND');
+    for (const [nobody, code] of [
+      [`${world.nodeId}.nobody`, 'USER_NOT_FOUND'],
+      ['zzzzzzzz.somebody', 'NODE_UNREACHABLE'],
+    ] as const) {
+      expect((await refusalOf(profile(nobody))).code).toBe(code);
+      expect((await refusalOf(settings(nobody))).code).toBe(code);
     }
   });
 

@@ -41,6 +41,15 @@ export class KeysRooms {
     const backupLimits = { records: config.maxBackupRecords, bytes: config.maxBackupBytes };
     this.backup = new BackupService(new BackupStore(pool, backupLimits), clock);
     this.forget = new ForgetService(new ForgetStore(pool), clock, logger);
-    this.sweeper = new Sweeper({ pool, prisma: this.prisma, forget: this.forget, outgoing, clock, logger, metrics, queueDays });
+    this.sweeper = new Sweeper({
+      pool,
+      prisma: this.prisma,
+      forget: this.forget,
+      outgoing,
+      clock,
+      logger,
+      metrics,
+      queueDays,
+    });
   }
 }

@@ -149,9 +149,8 @@ export class RemoteUsersService {
       return (await bus.request(FEDERATION.ask, question, { timeoutMs: ASK_MS + 500 })).body;
     } catch (error) {
       if (!(error instanceof DcpError) || error.code !== 'MAINTENANCE_MODE') throw error;
-      // Without a federation service there are no other nodes.
-      if (error.details['reason'] === 'no_responders') throw new DcpError('USER_NOT_FOUND');
-      throw new DcpError('NODE_UNREACHABLE', { node_id: nodeId, reason: 'no_federation' });
+      // Without a federation service no other node can be reached.
+      throw new DcpError('NODE_UNREACHABLE', { node_id: nodeId, reason: error.details['reason'] });
     }
   }
 }

@@ -1,5 +1,6 @@
 import { FEDERATION } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
+import { DcpError } from '@dcp/protocol';
 import { type Answers, answerOf, type AskedKind } from './answers.js';
 
 /** A command waits so long for another node. */
@@ -12,8 +13,8 @@ export class Asks {
   constructor(private readonly bus: Bus) {}
 
   /**
-   * Rejects with the other node's refusal; NODE_UNREACHABLE where it is away, MAINTENANCE_MODE where the federation service of this node
-   * is, FEDERATION_ERROR where the answer makes no sense.
+   * Rejects with the other node's refusal; NODE_UNREACHABLE where it is away, or the federation service of this node is, FEDERATION_ERROR
+   * where the answer makes no sense.
    */
   async ask<K extends AskedKind>(
     nodeId: string,
@@ -22,7 +23,12 @@ export class Asks {
     timeoutMs: number = ASK_MS,
   ): Promise<Answers[K]> {
     const question = { node_id: nodeId, kind, body, timeout_ms: timeoutMs };
-    const answer = await this.bus.request(FEDERATION.ask, question, { timeoutMs: timeoutMs + GRACE_MS });
+    const answer = await this.bus
+      .request(FEDERATION.ask, question, { timeoutMs: timeoutMs + GRACE_MS })
+      .catch((error: unknown) => {
+        if (!(error instanceof DcpError) || error.code !== 'MAINTENANCE_MODE') throw error;
+        throw new DcpError('NODE_UNREACHABLE', { node_id: nodeId, reason: error.details['reason'] });
+      });
     return answerOf(kind, answer.body);
   }
 }

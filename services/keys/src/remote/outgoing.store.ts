@@ -99,7 +99,9 @@ export class OutgoingStore {
 
   /** Nodes for which nothing waits any more. */
   async prune(before: Date): Promise<void> {
-    await this.pool.query('delete from outgoing_nodes where items = 0 and next_at <= $1 and leased_until <= $1', [before]);
+    await this.pool.query('delete from outgoing_nodes where items = 0 and next_at <= $1 and leased_until <= $1', [
+      before,
+    ]);
   }
 
   /** The node can be reached again: it need not wait any longer. */
