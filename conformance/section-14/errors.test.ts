@@ -49,7 +49,7 @@ conformance('§14 errors', (node) => {
       expectRefused(await alice.rest.get('/admin/pending'), 'INSUFFICIENT_PERMISSIONS'),
       expectRefused(await alice.rest.post('/channels', {}), 'INVALID_MESSAGE_FORMAT'),
       expectRefused(await alice.rest.get('/channels/nope'), 'CHANNEL_NOT_FOUND'),
-      expectRefused(await alice.rest.get('/users/zzzzzzzz.nobody'), 'USER_NOT_FOUND'),
+      expectRefused(await alice.rest.get(`/users/${await node.id()}.nobody`), 'USER_NOT_FOUND'),
       expectRefused(await alice.rest.get(`/channels/${room.channel_id}/messages?before=msg_none`), 'MESSAGE_NOT_FOUND'),
       expectRefused(
         await alice.rest.post('/channels', { channel: room.channel, encryption: 'node' }),

@@ -67,7 +67,11 @@ conformance('§7.3 commands', (node) => {
     await socket.refused('typing', { ...nope, typing: true }, 'CHANNEL_NOT_FOUND');
     await socket.refused('send_message', { ...nope, content: { text: 'x', format: 'plain' } }, 'CHANNEL_NOT_FOUND');
     await socket.refused('join_channel', { channel: `ch_${'a'.repeat(52)}` }, 'CHANNEL_NOT_FOUND');
-    await socket.refused('join_channel', { channel: '#general@zzzzzzzz' }, 'CHANNEL_NOT_FOUND');
+  });
+
+  it('[DCP-14.2-10] a channel of a node that nobody knows is 3000', async () => {
+    const socket = await (await Actor.register(node)).connect();
+    await socket.refused('join_channel', { channel: '#general@zzzzzzzz' }, 'NODE_UNREACHABLE');
   });
 
   it('[DCP-7.3-03] update_status as printed', async () => {

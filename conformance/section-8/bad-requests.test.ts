@@ -149,7 +149,7 @@ conformance('§8 bad requests', (node) => {
     const cases: [string, ErrorCode][] = [
       [`nope-${randomName(6)}`, 'CHANNEL_NOT_FOUND'],
       [`ch_${'a'.repeat(52)}`, 'CHANNEL_NOT_FOUND'],
-      ['general@zzzzzzzz', 'CHANNEL_NOT_FOUND'],
+      ['general@zzzzzzzz', 'NODE_UNREACHABLE'],
       ['General', 'INVALID_CHANNEL_NAME'],
       ['a%20b', 'INVALID_CHANNEL_NAME'],
       ['%00', 'INVALID_CHANNEL_NAME'],

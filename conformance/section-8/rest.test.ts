@@ -55,9 +55,13 @@ conformance('§8 REST', (node) => {
 
   it('[DCP-8.3-01] [DCP-14.2-09] an unknown user is 2003', async () => {
     const alice = await Actor.register(node);
-    for (const user of [`${await node.id()}.nobody-${randomName(8)}`, 'zzzzzzzz.alice-river-7x9k']) {
-      expectRefused(await alice.rest.get(`/users/${user}`), 'USER_NOT_FOUND');
-    }
+    const nobody = `${await node.id()}.nobody-${randomName(8)}`;
+    expectRefused(await alice.rest.get(`/users/${nobody}`), 'USER_NOT_FOUND');
+  });
+
+  it('[DCP-14.2-10] a user of a node that nobody knows is 3000', async () => {
+    const alice = await Actor.register(node);
+    expectRefused(await alice.rest.get('/users/zzzzzzzz.alice-river-7x9k'), 'NODE_UNREACHABLE');
   });
 
   it('[DCP-8.3-02] [DCP-9.2-01] the channel list has the printed shape; counts follow joins', async () => {

@@ -16,6 +16,8 @@ export const ERRORS = {
   CHANNEL_EXISTS: { number: 2005, http: 409 },
   INVALID_CHANNEL_NAME: { number: 2006, http: 400 },
   CONFLICT: { number: 2007, http: 409 },
+  NODE_UNREACHABLE: { number: 3000, http: 502 },
+  FEDERATION_ERROR: { number: 3001, http: 502 },
   RATE_LIMITED: { number: 3002, http: 429 },
   BANDWIDTH_EXCEEDED: { number: 3003, http: 429 },
   INTERNAL_ERROR: { number: 9000, http: 500 },
