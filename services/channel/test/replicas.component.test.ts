@@ -154,6 +154,15 @@ describe.each(BOTH_BUSES)('channels in mode node whose home is another node, ove
     expect((await nodes.sameLog(id)).filter(({ author }) => author === bob.userId)).toHaveLength(2);
   });
 
+  it('more than one frame holds is ordered as well, in the order in which it was written', async () => {
+    const { id } = await joined();
+    const posts = Array.from({ length: 6 }, (_, n) => bob.post(id, `${n} ${'x'.repeat(60_000)}`));
+    const answers = (await nodes.away.post(...posts)).map(okOf);
+    expect(answers.map(({ state }) => state)).toEqual(Array(6).fill('ordered'));
+    const seqs = answers.map(({ seq }) => seq);
+    expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+  });
+
   it('a batch that comes many times at once is taken once', async () => {
     const { id, name } = await joined();
     await nodes.sameLog(id);

@@ -95,7 +95,7 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     expect(await claim(here, alice, bob)).toEqual({ bundles: [], missing: [reference(bob)] });
   });
 
-  it('[DCP-10.2-02] what is sent lies in the other node’s queue as it was sent', async () => {
+  it('what is sent lies in the other node’s queue as it was sent', async () => {
     const one = message(bob);
     expect(await send(here, alice, one)).toEqual({ unknown: [], full: [] });
     expect(await bodies()).toEqual([[one.body, alice.user_id]]);
@@ -171,7 +171,7 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     await small.stop();
   });
 
-  it('[DCP-10.2-03] a node speaks for its own users only', async () => {
+  it('a node speaks for its own users only', async () => {
     const peer = { node_id: HERE, trust: 'trusted' as const };
     const forged = { user_id: `${THERE}.somebody`, device: alice.device };
     const asked = there.federationBus.request(PEER.send_keys, { peer, body: { ...forged, messages: [message(bob)] } });

@@ -60,19 +60,22 @@ export class RemotePosts {
     wait: number,
     results: (PostResult | undefined)[],
   ): Promise<void> {
-    const chunk = fitting(some);
-    const timer = new AbortController();
-    const late = delay(wait, undefined, { signal: timer.signal }).catch(() => undefined);
-    const answer = await Promise.race([this.#ask(home, chunk), late]);
-    timer.abort();
+    const end = performance.now() + wait;
     const blocked = new Set<string>();
-    chunk.forEach(({ post, at }, i) => {
-      const result = answer?.[i];
-      // What comes after a post that must wait waits too: an author's posts keep their order.
-      if (result === undefined || blocked.has(keyOf(post))) return;
-      if ('error' in result && isAwayCode(result.error.code)) blocked.add(keyOf(post));
-      else results[at] = result;
-    });
+    // More than one frame holds is asked for frame by frame, as long as there is time.
+    for (let left = some; left.length > 0;) {
+      const chunk = fitting(left);
+      const answer = await within(end - performance.now(), this.#ask(home, chunk));
+      if (answer === undefined) return;
+      chunk.forEach(({ post, at }, i) => {
+        const result = answer[i];
+        // What comes after a post that must wait waits too: an author's posts keep their order.
+        if (result === undefined || blocked.has(keyOf(post))) return;
+        if ('error' in result && isAwayCode(result.error.code)) blocked.add(keyOf(post));
+        else results[at] = result;
+      });
+      left = left.slice(chunk.length).filter(({ post }) => !blocked.has(keyOf(post)));
+    }
   }
 
   async #ask(home: string, some: { post: RemotePost }[]): Promise<PostResult[] | undefined> {
@@ -96,6 +99,15 @@ export class RemotePosts {
     rest.forEach(({ post, at }, i) => (results[at] = answerFor(post, kept[i])));
     this.parts.sender.wake();
   }
+}
+
+/** Undefined when it takes longer. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T | undefined> {
+  const timer = new AbortController();
+  const late = delay(Math.max(0, ms), undefined, { signal: timer.signal }).catch(() => undefined);
+  const first = await Promise.race([answer, late]);
+  timer.abort();
+  return first;
 }
 
 /** The posts that one frame holds, from the front; the first always does. */

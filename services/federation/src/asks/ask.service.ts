@@ -2,6 +2,7 @@ import { at, FEDERATION, PEER_KINDS, type PeerKind, type PeerQuestion } from '@d
 import type { Bus } from '@dcp/node-kit';
 import { asDcpError, type DcpError, invalidFormat, NODE_ID } from '@dcp/protocol';
 import { unreachable } from '../discovery/document-fetch.js';
+import { REPLACED } from '../link/link.js';
 import type { Links } from '../link/links.js';
 import type { FederationMetrics } from '../metrics.js';
 import { untrue } from '../peers/document-checks.js';
@@ -46,9 +47,12 @@ export class AskService {
     this.#check(question);
     const { node_id, kind, body, via } = question;
     const deadline = performance.now() + timeoutOf(question);
-    const way = await this.links.reach(node_id, via, timeoutOf(question));
-    if (typeof way === 'string') throw unreachable('not_holder', { node_id });
-    return { body: await way.ask(kind, body, deadline - performance.now()) };
+    for (;;) {
+      const way = await this.links.reach(node_id, via, deadline - performance.now());
+      if (typeof way === 'string') throw unreachable('not_holder', { node_id });
+      const answer = await answered(way.ask(kind, body, deadline - performance.now()));
+      if (answer !== undefined) return { body: answer };
+    }
   }
 
   async #ask(question: PeerQuestion): Promise<Answer> {
@@ -59,7 +63,11 @@ export class AskService {
       const way = await this.links.reach(node_id, via, deadline - performance.now());
       const left = deadline - performance.now();
       if (left <= 0) throw unreachable('timeout', { node_id });
-      if (typeof way !== 'string') return { body: await way.ask(kind, body, left) };
+      if (typeof way !== 'string') {
+        const answer = await answered(way.ask(kind, body, left));
+        if (answer !== undefined) return { body: answer };
+        continue;
+      }
       try {
         const rpc = at(FEDERATION.forward, way);
         return await this.bus.request(rpc, { ...question, timeout_ms: left }, { timeoutMs: left + FORWARD_SLACK_MS });
@@ -78,6 +86,16 @@ export class AskService {
     const level = this.trust.of(node_id);
     if (level === 'blocked') throw untrue('blocked', { node_id });
     if (!mayAsk(level, kind, body as Record<string, unknown>)) throw untrue('trust_level', { node_id, level });
+  }
+}
+
+/** Undefined when the link gave way to another one before the question was taken: it is asked again there. */
+async function answered<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (asDcpError(error).details['reason'] !== REPLACED) throw error;
+    return undefined;
   }
 }
 

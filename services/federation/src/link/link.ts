@@ -42,6 +42,8 @@ export interface LinkParts {
 /** WebSocket close codes; the first is the specification's own number of FEDERATION_ERROR. */
 export const CLOSED = { untrue: 3001, duplicate: 3002, stopping: 1001, quiet: 1000 } as const;
 
+/** The other end keeps another link: what it has not answered on this one it has not taken. */
+export const REPLACED = 'link_replaced';
 const CLOSE_GUARD_MS = 2_000;
 /** A link that was replaced waits so long for what is still under way on it. */
 const RETIRED_MS = 10_000;
@@ -78,7 +80,7 @@ export class Link {
     this.#writer = new BatchWriter({ link, from: own, to: peer }, parts.key);
     this.#reader = new BatchReader({ link, from: peer, to: own }, proven.peerKey);
     this.closed = new Promise((resolve) => (this.#end = resolve));
-    this.#ws.on('close', (code: number) => this.#ended(`closed ${code}`));
+    this.#ws.on('close', (code: number) => this.#ended(code === CLOSED.duplicate ? REPLACED : `closed ${code}`));
     this.#ws.on('error', (error: NodeJS.ErrnoException) => this.#ended(error.code ?? 'failed'));
     for (const event of ['ping', 'pong'] as const) this.#ws.on(event, () => (this.#lastHeard = performance.now()));
     this.#pinging = setInterval(() => this.#ping(), parts.pingMs);
@@ -99,7 +101,7 @@ export class Link {
     return this.#questions.size;
   }
 
-  /** Rejects with the other node's own error; 3000 `timeout`, `link_lost`, `overloaded`; 2001 for a question that fits into no frame. */
+  /** Rejects with the other node's own error; 3000 `timeout`, `link_lost`, `link_replaced`, `overloaded`; 2001 for a question that fits into no frame. */
   async ask(kind: string, body: object, timeoutMs: number): Promise<Record<string, unknown>> {
     if (!this.isUp) throw unreachable('link_lost', { node_id: this.peerId });
     this.lastUsed = performance.now();
@@ -232,7 +234,8 @@ export class Link {
     this.#reason = reason;
     clearInterval(this.#pinging);
     this.#out = [];
-    this.#questions.rejectAll(unreachable('link_lost', { node_id: this.peerId }));
+    const lost = reason === REPLACED ? REPLACED : 'link_lost';
+    this.#questions.rejectAll(unreachable(lost, { node_id: this.peerId }));
     this.#end(reason);
   }
 }
