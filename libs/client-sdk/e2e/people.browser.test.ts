@@ -192,7 +192,7 @@ describe('people at browsers', () => {
   it('the page was never held up: all that work is the worker’s', async () => {
     await countLongTasks(alice);
     console.log(`tasks over 50 ms on the pages: ${blocked.length === 0 ? 'none' : blocked.join(', ')}`);
-    // The goal is 50 ms; ten times that is no accident of a busy machine. Argon2id alone would hold a page up for longer.
+    // The goal is 50 ms; ten times that is no accident of a busy machine.
     expect(blocked.filter((ms) => ms >= 500)).toEqual([]);
     // The watch is awake: a page that is held up is seen.
     await bob.page.evaluate(() => {
