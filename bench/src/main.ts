@@ -58,7 +58,7 @@ try {
   console.log(`bench ${name}: ${machineLine()}`);
   await bench(fleet);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(error);
   process.exitCode = 1;
 } finally {
   await fleet.stop();

@@ -18,6 +18,7 @@ import {
   groupCommand,
   invitationsCommand,
   inviteCommand,
+  linkCommand,
   membersCommand,
   removeCommand,
 } from './commands/rooms.js';
@@ -123,8 +124,13 @@ function addChannelCommands(program: Command): void {
     .action(withContext(createChannelCommand));
   program
     .command('join <channel>')
-    .description('become a member, by name, id or invite link')
+    .description('become a member, by name, id or link; of another node: name@node')
+    .option('--via <host>', 'where that node is found, if yours has not met it (a link says it by itself)')
     .action(withContext(joinCommand));
+  program
+    .command('link [channel]')
+    .description('the address to send to people of other nodes: of a channel, or yours')
+    .action(withContext(linkCommand));
   program.command('leave <channel>').description('end the membership').action(withContext(leaveCommand));
   program
     .command('send <channel> <text...>')
@@ -153,7 +159,7 @@ function addChannelCommands(program: Command): void {
 function addPeopleCommands(program: Command): void {
   program
     .command('dm <user> [text...]')
-    .description('write to somebody, just the two of you')
+    .description('write to somebody (user, or the link that he has given), just the two of you')
     .option('--markdown', 'the text is Markdown')
     .option('--reply-to <id>', 'answer a message')
     .action(withContext(dmCommand));

@@ -274,9 +274,9 @@ export class DcpClient {
     return await this.http.call<T>(path, { ...request, token: await this.sessions.token() });
   }
 
-  /** Joins and follows a channel by its name or id; `channelId` is what messages are addressed to. */
-  join(channel: string): Promise<{ channel: string; channelId: string; head: number }> {
-    return this.rooms.join(channel);
+  /** Joins and follows a channel by name, id or link; `channelId` is what messages are addressed to. `via`: see `Rooms.join`. */
+  join(channel: string, more: { via?: string } = {}): Promise<{ channel: string; channelId: string; head: number }> {
+    return this.rooms.join(channel, more);
   }
 
   leave(channel: string): Promise<void> {

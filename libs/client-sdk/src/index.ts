@@ -3,7 +3,8 @@ export { DcpClient, type ChannelSummary, type ClientOptions, type HistoryPage, t
 export { type CertifiedDevice } from './e2ee/device-log.js';
 export { type DecryptFault } from './e2ee/decrypt-fault.js';
 export { type ReadMessage } from './e2ee/message-reader.js';
-export { parseInviteLink, type InviteLink } from './e2ee/state-changes.js';
+export { type InviteLink } from './e2ee/state-changes.js';
+export { type DcpLink, formatLink, isLink, parseLink } from './links.js';
 export { People } from './people.js';
 export { Rooms, type Joined, type OpenInvitation } from './rooms.js';
 export { composeMessage, newMessageId, signPlain, writeMessage, type Draft } from './channels/compose.js';

@@ -1,9 +1,10 @@
-import { asDcpError, CHANNEL_ID, type EncryptionMode } from '@dcp/protocol';
+import { asDcpError, CHANNEL_ID, DcpError, type EncryptionMode, parseUserId } from '@dcp/protocol';
 import type { ChannelSet } from './channels/channel-set.js';
 import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
 import type { EncryptionEngine } from './e2ee/encryption-engine.js';
 import type { NodePort } from './e2ee/node-port.js';
-import { newGroupName, parseInviteLink, StateChanges, type Changed, type InviteLink } from './e2ee/state-changes.js';
+import { newGroupName, StateChanges, type Changed, type InviteLink } from './e2ee/state-changes.js';
+import { formatLink, isLink, parseLink } from './links.js';
 import type { Device } from './session/device.js';
 
 const WEEK_MS = 7 * 86_400_000;
@@ -35,7 +36,7 @@ export class Rooms {
 
   constructor(
     private readonly device: Device,
-    nodeId: string,
+    private readonly nodeId: string,
     private readonly endpoint: string,
     private readonly node: NodePort,
     private readonly encryption: EncryptionEngine,
@@ -65,8 +66,9 @@ export class Rooms {
     return this.added(await this.changes.create({ visibility: 'group', name: newGroupName(), members }), true);
   }
 
-  /** The DM with a user, made when there is none. */
-  async openDm(userId: string): Promise<Joined> {
+  /** The DM with a user, made when there is none: by his id, or by the link that he has given (`contactLink`). */
+  async openDm(user: string): Promise<Joined> {
+    const userId = isLink(user) ? await this.contact(user) : user;
     const opened = await this.node.command<Changed>('create_channel', { channel: `@${userId}` });
     const channelId = dmChannelId(this.device.userId, userId);
     await this.encryption.states.openDm(channelId, userId);
@@ -74,9 +76,13 @@ export class Rooms {
     return this.added({ ...opened, channel_id: channelId }, true);
   }
 
-  /** By name, id, or invite link. */
-  async join(reference: string): Promise<Joined> {
-    if (reference.startsWith('dcp://')) return await this.joinByLink(reference);
+  /**
+   * By name, id, or link. What is at another node that this one has not met yet needs a link, or `via`: a host at which that node is
+   * found. Rejects with NODE_UNREACHABLE when nobody is there.
+   */
+  async join(reference: string, { via }: { via?: string } = {}): Promise<Joined> {
+    if (isLink(reference)) return await this.joinByLink(reference);
+    if (via !== undefined) await this.meet(via);
     const { channelId, encrypted } = await this.find(reference);
     if (encrypted) return await this.joinEncrypted(channelId);
     return this.added(await this.node.command<Changed>('join_channel', { channel: channelId }), false);
@@ -120,7 +126,22 @@ export class Rooms {
 
   /** A link by which anybody who has it may join for a while (a week unless said otherwise). */
   createLink(channelId: string, lifeMs = WEEK_MS): Promise<InviteLink> {
-    return this.changes.createLink(channelId, new URL(this.endpoint).host, lifeMs);
+    return this.changes.createLink(channelId, this.host, lifeMs);
+  }
+
+  /** The address of a channel, for people of any node. It opens nothing: who may join is the channel's affair. */
+  channelLink(channelId: string): string {
+    return formatLink({ kind: 'channel', channelId, via: this.host });
+  }
+
+  /** One's own address, for people of any node. */
+  contactLink(): string {
+    return formatLink({ kind: 'user', userId: this.device.userId, via: this.host });
+  }
+
+  /** Lets the own node find another one at a host; answers its id. */
+  async meet(via: string): Promise<string> {
+    return (await this.node.command<{ node_id: string }>('meet_node', { via })).node_id;
   }
 
   revokeLink(channelId: string, key: string): Promise<Changed> {
@@ -168,9 +189,32 @@ export class Rooms {
     }
   }
 
-  private async joinByLink(link: string): Promise<Joined> {
-    const { channelId } = parseInviteLink(link);
-    return await this.joinEncrypted(channelId, link);
+  private async joinByLink(text: string): Promise<Joined> {
+    const link = parseLink(text);
+    if (link.kind !== 'channel') throw new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'a link to a person' });
+    const { channelId, via, secret } = link;
+    const reference = this.channels.has(channelId) ? channelId : await this.referenceAt(channelId, via);
+    if (secret === undefined) return await this.join(reference);
+    // Now the node knows whom to ask; that a stranger is told nothing of a private channel is no failure.
+    await this.find(reference).catch(ignoreNotFound);
+    return await this.joinEncrypted(channelId, text);
+  }
+
+  private async referenceAt(channelId: string, via: string): Promise<string> {
+    if (via === this.host) return channelId;
+    const nodeId = await this.meet(via);
+    return nodeId === this.nodeId ? channelId : `${channelId}@${nodeId}`;
+  }
+
+  private async contact(text: string): Promise<string> {
+    const link = parseLink(text);
+    if (link.kind !== 'user') throw new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'a link to a channel' });
+    if (parseUserId(link.userId).nodeId !== this.nodeId) await this.meet(link.via);
+    return link.userId;
+  }
+
+  private get host(): string {
+    return new URL(this.endpoint).host;
   }
 
   private async added({ channel, channel_id, head, seq }: Changed, encrypted: boolean): Promise<Joined> {
@@ -188,4 +232,8 @@ export class Rooms {
     );
     return { channelId: info.channel_id, encrypted: info.encryption !== 'node' };
   }
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (asDcpError(error).code !== 'CHANNEL_NOT_FOUND') throw error;
 }

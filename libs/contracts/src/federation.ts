@@ -65,7 +65,14 @@ export const FEDERATION = {
   /** This node's document as other nodes see it: with the address, the binding and the certificate keys of its links. */
   document: rpc<object, { document: Record<string, unknown> }>('federation.document', 'federation', 'gateway'),
   /** `ed25519:` key of a node, as it was pinned; looks for a node that was not seen yet. */
-  key: rpc<{ node_id: string }, { key: string }>('federation.key', 'federation', 'trust-chain'),
+  key: rpc<{ node_id: string }, { key: string }>('federation.key', 'federation', 'trust-chain', 'channel'),
+
+  /**
+   * Finds the node at a host (`chat.example.com`, with a port or as a URL; also by the SRV records of the name) and pins its key, so that
+   * from now on it can be asked by its id. NODE_UNREACHABLE when nothing answers there, FEDERATION_ERROR when it is not to be believed
+   * or is blocked here. The own node may be met too.
+   */
+  meet: rpc<{ via: string }, { node_id: string }>('federation.meet', 'federation', 'gateway'),
 
   /**
    * Asks another node and resolves with its answer's body. Rejects with the other node's own error; NODE_UNREACHABLE when it cannot be

@@ -31,6 +31,9 @@ export const getState = z.looseObject({
   after: z.number().int().min(0).optional(),
   link: z.looseObject({ key: ed25519KeyField, proof: signatureField }).optional(),
 });
+/** Finds another node by a host, so that its channels and users can be named by its id (profile §2, `via`). */
+export const meetNode = z.looseObject({ via: z.string().min(1).max(255) });
+
 export const subscribeChannel = z.looseObject({ channel: channelReferenceField });
 
 /** `name` (title) and `description` are what `GET /channels` shows; `genesis` comes from clients that sign it themselves. */

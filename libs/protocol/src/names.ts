@@ -55,22 +55,25 @@ export function parentChannelName(name: string): string | undefined {
 }
 
 /**
- * What a client wrote where a channel is meant: `ch_…`, `#name`, `#name@nodeid`, `name` without `#` (as URLs carry it), or the
- * `@user-id` of a DM (§9.2).
- * Throws 2006 for anything else.
+ * What a client wrote where a channel is meant: `ch_…`, `#name`, `name` without `#` (as URLs carry it), each of them also with `@nodeid`
+ * behind it, or the `@user-id` of a DM (§9.2). Throws 2006 for anything else.
  */
 export function parseChannelReference(
   text: string,
-): { channelId: string } | { dmWith: string } | { name: string; nodeId?: string } {
-  if (CHANNEL_ID.test(text)) return { channelId: text };
+): { channelId: string; nodeId?: string } | { dmWith: string } | { name: string; nodeId?: string } {
   if (text.startsWith('@') && USER_ID.test(text.slice(1))) return { dmWith: text.slice(1) };
   const [bare = '', nodeId, ...rest] = text.split('@');
+  if (CHANNEL_ID.test(bare) && rest.length === 0) return { channelId: bare, ...atNode(nodeId) };
   const name = bare.startsWith('#') ? bare : `#${bare}`;
   const fault = channelNameFault(name) ?? (rest.length > 0 ? 'invalid_character' : undefined);
   if (fault !== undefined) throw new DcpError('INVALID_CHANNEL_NAME', { reason: fault });
-  if (nodeId === undefined) return { name };
+  return { name, ...atNode(nodeId) };
+}
+
+function atNode(nodeId: string | undefined): { nodeId?: string } {
+  if (nodeId === undefined) return {};
   if (!NODE_ID.test(nodeId)) throw new DcpError('INVALID_CHANNEL_NAME', { reason: 'node_id' });
-  return { name, nodeId };
+  return { nodeId };
 }
 
 /** A DM's name on the node: both members, sorted. Each of them sees the other's `@user-id` instead (`viewerName`). */

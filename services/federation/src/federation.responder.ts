@@ -2,6 +2,7 @@ import { at, FEDERATION } from '@dcp/contracts';
 import { invalidFormat, NODE_ID } from '@dcp/protocol';
 import type { Answering } from './answering.js';
 import type { FederationRooms } from './federation.rooms.js';
+import { untrue } from './peers/document-checks.js';
 
 /** Everything that others may ask, and who answers it. */
 export function serveFederation(answering: Answering, rooms: FederationRooms): void {
@@ -10,10 +11,17 @@ export function serveFederation(answering: Answering, rooms: FederationRooms): v
   serve(FEDERATION.document, async () => ({ document: await document.get() }));
   serve(FEDERATION.ask, (question) => asks.ask(question));
   serve(at(FEDERATION.forward, rooms.instance), (question) => asks.forwarded(question));
+  serve(FEDERATION.meet, ({ via }) => meet(rooms, via));
   serve(FEDERATION.peers, ({ session, after }) => admin.list(session, after));
   serve(FEDERATION.forget, ({ session, node_id }) => admin.forget(session, node_id));
   serve(FEDERATION.doctor, ({ session, node }) => doctor.examine(session, node));
   serve(FEDERATION.key, ({ node_id }) => pinnedKey(rooms, node_id));
+}
+
+async function meet({ discovery, trust }: FederationRooms, via: string): Promise<{ node_id: string }> {
+  const node_id = await discovery.meet(via);
+  if (trust.of(node_id) === 'blocked') throw untrue('blocked', { node_id });
+  return { node_id };
 }
 
 async function pinnedKey({ peers, discovery }: FederationRooms, nodeId: string): Promise<{ key: string }> {

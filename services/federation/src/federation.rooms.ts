@@ -68,7 +68,7 @@ export class FederationRooms {
     this.#seen = new SeenFrameStore(pool);
     this.#pinning = new PinningService(this.peers, clock, metrics, logger, config.maxPeers);
     this.names = new Names(config.dnsServers, mayGoPrivate(config));
-    this.discovery = new DiscoveryService(this.#pinning, this.peers, this.names, known, logger);
+    this.discovery = new DiscoveryService(this.key.nodeId, this.#pinning, this.peers, this.names, known, logger);
     const rates = new StrangerRates(config.unknownAsksAMinute);
     const replicas = new ReplicaStore(prisma);
     const received = new ReceiveService({ peers: this.peers, replicas, clock, logger, metrics });

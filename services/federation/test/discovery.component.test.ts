@@ -88,6 +88,35 @@ describe('how a node is found', () => {
     expect(targets).toContain('second.example.test');
   });
 
+  it('[DCP-10.1-01] who was met at a host is known by his id from then on, by SRV too', async () => {
+    const dns = await TestDns.open();
+    undo.push(() => dns.close());
+    const atB = await b.start();
+    dns.srv.set('_dcp._tcp.example.test', [
+      { priority: 10, weight: 5, port: atB.federation.port, target: 'first.example.test' },
+    ]);
+    dns.a.set('first.example.test', '127.0.0.2');
+    await a.start({ env: { DCP_DNS_SERVERS: dns.address } });
+    expect(await reasonOf()).toBe('NODE_UNREACHABLE not_found');
+    expect(await a.bus.request(FEDERATION.meet, { via: 'example.test' })).toEqual({ node_id: b.nodeId });
+    await eventually(async () => expect(await lookup()).toEqual({ user_id: 'x' }), 20_000);
+  });
+
+  it('nobody is met at a bad host, a blocked node is not, and the own one is not pinned', async () => {
+    const [atA, atB] = [await a.start(), await b.start()];
+    const meet = async (via: string) => {
+      const { code, details } = await refusalOf(a.bus.request(FEDERATION.meet, { via }));
+      return `${code} ${String(details['reason'])}`;
+    };
+    expect(await meet('not a host')).toBe('INVALID_MESSAGE_FORMAT not a host');
+    expect(await meet(`127.0.0.1:${await freePort()}`)).toBe('NODE_UNREACHABLE fetch_failed');
+    expect(await a.bus.request(FEDERATION.meet, { via: a.place(atA) })).toEqual({ node_id: a.nodeId });
+    const { peers } = await a.bus.request(FEDERATION.peers, { session: OWNER });
+    expect(peers).toEqual([]);
+    a.rate(b.nodeId, 'blocked');
+    expect(await meet(b.place(atB))).toBe('FEDERATION_ERROR blocked');
+  });
+
   it('an unknown node without a hint is not found', async () => {
     await a.start();
     expect(await reasonOf()).toBe('NODE_UNREACHABLE not_found');

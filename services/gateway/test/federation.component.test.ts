@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { TRUST } from '@dcp/contracts';
 import { ready } from '@dcp/crypto';
 import { createHealth, createMetrics, createPool, loadConfig, silentLogger } from '@dcp/node-kit';
@@ -16,7 +15,7 @@ async function federation(node: TestNode): Promise<() => Promise<void>> {
   const postgres = await startPostgres();
   const url = await postgres.serviceUrl('federation');
   const pool = await createPool({ url, applicationName: 'federation', logger: silentLogger });
-  const env = { DATABASE_URL: url, NATS_URL: 'given', DCP_NODE_KEY: randomBytes(32).toString('base64') };
+  const env = { DATABASE_URL: url, NATS_URL: 'given', DCP_NODE_KEY: node.nodeKey };
   const own = { DCP_FEDERATION_HOST: '127.0.0.1', DCP_FEDERATION_PORT: '0' };
   const config = loadConfig(federationConfigTable, { ...env, ...own });
   const trust = await node.connect('trust-chain');
@@ -63,6 +62,17 @@ describe.each(BUS_KINDS)('other nodes, at the door, on the %s bus', (kind) => {
         spki: [expect.stringMatching(/^sha256:/)],
       }),
     );
+  });
+
+  it('who has logged in may have a node met; the own one is', async () => {
+    const { body } = await call(url(), DOCUMENT);
+    const via = String((body as { federation?: unknown }).federation);
+    const ask = (more: object) => call(url(), '/api/v1/nodes', { method: 'POST', body: { via }, ...more });
+    const { status, body: met } = await ask({ token: tokens.bob });
+    expect({ status, met }).toEqual({ status: 200, met: { node_id: (body as { id: string }).id } });
+    expect((await ask({})).status).toBe(401);
+    expect((await ask({ token: tokens.bob, body: { via: 'x'.repeat(300) } })).status).toBe(400);
+    expect((await ask({ token: tokens.bob, body: {} })).status).toBe(400);
   });
 
   it("peers and the doctor are the owner's alone", async () => {

@@ -25,6 +25,8 @@ export const BUS_KINDS: BusKind[] = ['in process', 'NATS'];
 
 export interface TestNode {
   urls: string[];
+  /** Base64 of the node's seed. */
+  nodeKey: string;
   clock: FakeClock;
   nats: TestNats | undefined;
   gateways: RunningGateway[];
@@ -93,6 +95,7 @@ export async function startTestNode(kind: BusKind, gateways = 2, env: Record<str
   undo.push(() => auth.stop());
   const node: TestNode = {
     urls: [],
+    nodeKey,
     clock,
     nats: house.nats,
     gateways: [],

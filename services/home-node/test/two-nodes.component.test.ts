@@ -1,71 +1,15 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  addDevice,
-  createIdentity,
-  DcpClient,
-  HttpApi,
-  ready,
-  register,
-  revokeDevice,
-  type OpenIdentity,
-} from '@dcp/client-sdk';
-import type { PostAck } from '@dcp/protocol';
-import { eventually, freePort, spawnService, type SpawnedService } from '@dcp/testkit';
+import { addDevice, DcpClient, ready, revokeDevice } from '@dcp/client-sdk';
+import { eventually } from '@dcp/testkit';
+import { INFO, type Person, resident, texts } from './support/person.js';
+import { TestNode } from './support/test-node.js';
 
-const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
-const INFO = { name: 'test', version: '1.0.0' };
 const GUARD_MS = 30_000;
 
 jest.setTimeout(180_000);
-
-/** A home node in a process of its own, which can be stopped, killed and started again. */
-class TestNode {
-  process: SpawnedService | undefined;
-
-  private constructor(
-    readonly id: string,
-    readonly folder: string,
-    readonly port: number,
-    readonly federationPort: number,
-  ) {}
-
-  static async make(folder: string, id: string): Promise<TestNode> {
-    return new TestNode(id, folder, await freePort(), await freePort());
-  }
-
-  get endpoint(): string {
-    return `ws://127.0.0.1:${this.port}`;
-  }
-
-  async start(...known: TestNode[]): Promise<void> {
-    const file = join(this.folder, `${this.id}.json`);
-    const known_nodes = known.map(({ id, endpoint }) => ({ id, endpoint, name: id, trust_level: 'trusted' }));
-    await writeFile(file, JSON.stringify({ known_nodes }));
-    const env = {
-      DCP_NODE_ID: this.id,
-      DCP_DATA_DIR: join(this.folder, this.id),
-      DCP_PORT: String(this.port),
-      DCP_FEDERATION_PORT: String(this.federationPort),
-      DCP_HEALTH_PORT: '0',
-      DCP_DRAIN_MS: '0',
-      DCP_RATE_LIMIT_FACTOR: '100',
-      DCP_KNOWN_NODES_FILE: file,
-    };
-    this.process = await spawnService({ script: MAIN, env, ready: /Ctrl-C/, guardMs: 60_000 });
-  }
-}
-
-interface Person {
-  identity: OpenIdentity;
-  userId: string;
-  client: DcpClient;
-  /** Texts as they came, with their numbers. */
-  heard: { channelId: string; seq: number; text: string; fault?: string }[];
-  sent: PostAck[];
-}
 
 describe('two home nodes that know each other', () => {
   let folder: string;
@@ -74,42 +18,6 @@ describe('two home nodes that know each other', () => {
   let alice: Person;
   let bob: Person;
 
-  const resident = async (node: TestNode, username: string): Promise<Person> => {
-    const { id, endpoint } = node;
-    const identity = await createIdentity(
-      { username, homeNode: { id, endpoint }, kdf: 'pbkdf2' },
-      'a passphrase of tests',
-    );
-    await register(new HttpApi(endpoint), identity.file);
-    const device = await addDevice(identity, 'test', INFO);
-    const client = new DcpClient({
-      endpoint,
-      nodeId: id,
-      device,
-      clientInfo: INFO,
-      backoff: { initialMs: 100, maxMs: 500 },
-    });
-    const person: Person = { identity, userId: identity.file.identity.full_id, client, heard: [], sent: [] };
-    client.events.on('message', ({ channelId, seq, message, undecryptable }) => {
-      const text = message.content['text'];
-      if (message.type !== 'system')
-        person.heard.push({
-          channelId,
-          seq,
-          text: String(text),
-          ...(undecryptable === undefined ? {} : { fault: undecryptable.reason }),
-        });
-    });
-    client.events.on('decrypted', ({ channelId, seq, message }) => {
-      const at = person.heard.findIndex((one) => one.channelId === channelId && one.seq === seq);
-      person.heard[at] = { channelId, seq, text: String(message.content['text']) };
-    });
-    client.events.on('sent', ({ ack }) => person.sent.push(ack));
-    await client.connect();
-    return person;
-  };
-  const texts = ({ heard }: Person, channel: string) =>
-    heard.filter(({ channelId }) => channelId === channel).map(({ text, fault }) => fault ?? text);
   const both = async (channelId: string, expected: string[]) => {
     for (const person of [alice, bob])
       await eventually(() => expect(texts(person, channelId)).toEqual(expected), GUARD_MS);

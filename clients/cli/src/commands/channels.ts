@@ -58,9 +58,9 @@ export async function createChannelCommand(
   context.output.result(created, `Created ${created.channel}; you are its owner. ${how}${next}`);
 }
 
-export async function joinCommand(context: Context, channel: string): Promise<void> {
+export async function joinCommand(context: Context, channel: string, options: { via?: string }): Promise<void> {
   const name = await channelName(context, channel);
-  const joined = await withClient(context, (client) => client.join(name));
+  const joined = await withClient(context, (client) => client.join(name, options));
   context.output.result(joined, `You are in ${joined.channel}. Try: dcp send '${joined.channel}' 'Hello'`);
 }
 

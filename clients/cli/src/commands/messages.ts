@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { DcpClient } from '@dcp/client-sdk';
+import { type DcpClient, isLink, parseLink } from '@dcp/client-sdk';
 import { CliError } from '../cli-error.js';
 import { connectOrFail, openClient, withClient, type Context } from '../context.js';
 import { messageLine, printable, shortUser } from '../output.js';
@@ -7,9 +7,16 @@ import { channelName } from './channels.js';
 
 /** The lasting id of a channel: what messages are addressed to. A DM is made when there is none. */
 export async function channelIdOf(client: DcpClient, name: string): Promise<string> {
+  if (isLink(name)) return await linkedChannel(client, name);
   if (name.startsWith('@')) return (await client.rooms.openDm(name.slice(1))).channelId;
   const { channel_id } = await client.call<{ channel_id: string }>(`/channels/${encodeURIComponent(name)}`);
   return channel_id;
+}
+
+/** A contact's link opens the DM with him. */
+async function linkedChannel(client: DcpClient, text: string): Promise<string> {
+  const link = parseLink(text);
+  return link.kind === 'channel' ? link.channelId : (await client.rooms.openDm(text)).channelId;
 }
 
 interface SendOptions {

@@ -1,4 +1,4 @@
-import type { DcpClient } from '@dcp/client-sdk';
+import { type DcpClient, isLink } from '@dcp/client-sdk';
 import { CliError } from '../cli-error.js';
 import { openClient, withClient, type Context } from '../context.js';
 import { printable, table } from '../output.js';
@@ -13,10 +13,10 @@ export async function dmCommand(
   words: string[],
   options: { markdown?: boolean; replyTo?: string },
 ): Promise<void> {
-  const address = user.startsWith('@') ? user : `@${user}`;
+  const address = user.startsWith('@') || isLink(user) ? user : `@${user}`;
   if (words.length > 0) return await sendCommand(context, address, words, options);
-  const dm = await withClient(context, (client) => client.rooms.openDm(address.slice(1)));
-  context.output.result(dm, `${dm.channel} is open. Write with: dcp dm ${user} 'Hello'`);
+  const dm = await withClient(context, (client) => client.rooms.openDm(bare(user)));
+  context.output.result(dm, `${dm.channel} is open. Write with: dcp dm ${bare(dm.channel)} 'Hello'`);
 }
 
 /** `dcp group USER USER…` */
@@ -71,6 +71,16 @@ async function makeLink(
   const link = await client.rooms.createLink(channelId, parseDuration(life) * 1000);
   const text = `Whoever has this link may join ${name} until ${link.expires}:\n${link.url}\nEnd it: dcp invite '${name}' --revoke-link ${link.key}`;
   context.output.result(link, text);
+}
+
+/** `dcp link [CHANNEL]`: what to send somebody who is to find one's channel, or oneself. */
+export async function linkCommand(context: Context, channel: string | undefined): Promise<void> {
+  const link = await withClient(context, async (client) => {
+    if (channel === undefined) return client.rooms.contactLink();
+    return client.rooms.channelLink(await channelIdOf(client, await channelName(context, channel)));
+  });
+  const use = channel === undefined ? `dcp dm '${link}' 'Hello'` : `dcp join '${link}'`;
+  context.output.result({ link }, `${link}\nAt any node: ${use}`);
 }
 
 /** `dcp invitations [--decline CHANNEL]` */

@@ -19,6 +19,7 @@ import {
   type SystemAction,
 } from '@dcp/protocol';
 import { newMessageId } from '../channels/compose.js';
+import { formatLink } from '../links.js';
 import { deviceKey, type Device } from '../session/device.js';
 import { chainFromGenesis, channelIdOf, extendChain } from './channel-chain.js';
 import type { ChannelStates, InviteLinkProof } from './channel-states.js';
@@ -136,7 +137,7 @@ export class StateChanges {
     await this.change('invite_user', channelId, 'link_created', this.device.userId, { key, expires });
     const secret = toBase64(seed.reveal()).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
     seed.wipe();
-    return { channelId, key, expires, url: `dcp://join/${channelId}?via=${encodeURIComponent(host)}#${secret}` };
+    return { channelId, key, expires, url: formatLink({ kind: 'channel', channelId, via: host, secret }) };
   }
 
   revokeLink(channelId: string, key: string): Promise<Changed> {
@@ -228,13 +229,6 @@ export class StateChanges {
     const proof = signDigest(secret, signingInput('GRANT', linkGrant(channelId, this.device.userId)));
     return { key: formatKey('ed25519', ed25519PublicKey(secret)), proof };
   }
-}
-
-/** The parts of an invite link. Throws INVALID_MESSAGE_FORMAT for anything else. */
-export function parseInviteLink(url: string): { channelId: string; via: string } {
-  const match = /^dcp:\/\/join\/(ch_[a-z2-7]{52})\?via=([^#]+)#[A-Za-z0-9_-]{43}$/.exec(url);
-  if (match === null) throw new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'not an invite link' });
-  return { channelId: match[1] ?? '', via: decodeURIComponent(match[2] ?? '') };
 }
 
 /** `#dm/` and 12 random base32 characters (§9.2). */

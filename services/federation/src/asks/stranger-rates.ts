@@ -16,6 +16,7 @@ export class StrangerRates {
   constructor(
     private readonly aMinute: number,
     private readonly now: () => number = () => performance.now(),
+    private readonly reason = 'unknown_node',
   ) {}
 
   /** Throws 3002 with `retry_after` seconds. */
@@ -25,7 +26,7 @@ export class StrangerRates {
     const filled = Math.min(this.aMinute, tokens + ((now - at) * this.aMinute) / MINUTE_MS);
     if (filled < 1) {
       const retry_after = Math.max(1, Math.ceil(((1 - filled) * MINUTE_MS) / this.aMinute / 1000));
-      throw new DcpError('RATE_LIMITED', { reason: 'unknown_node', retry_after });
+      throw new DcpError('RATE_LIMITED', { reason: this.reason, retry_after });
     }
     this.#buckets.set(nodeId, { tokens: filled - 1, at: now });
   }

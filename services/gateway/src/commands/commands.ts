@@ -22,6 +22,7 @@ import {
   sendKeysCommand,
 } from './keys.js';
 import { leaveChannelCommand } from './leave-channel.js';
+import { meetNodeCommand } from './meet-node.js';
 import { resumeCommand } from './resume.js';
 import { sendMessage } from './send-message.js';
 import { subscribeCommand, unsubscribeCommand } from './subscribe.js';
@@ -44,6 +45,7 @@ const COMMANDS = new Map<string, Command<unknown>>(
     joinChannelCommand,
     kickUserCommand,
     leaveChannelCommand,
+    meetNodeCommand,
     publishKeysCommand,
     resumeCommand,
     sendKeysCommand,

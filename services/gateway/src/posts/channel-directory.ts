@@ -46,11 +46,12 @@ export class ChannelDirectory {
     const known = this.byName.get(reference);
     if (known !== undefined) return known;
     const parsed = parseChannelReference(reference);
-    if ('channelId' in parsed) return await this.ask(parsed.channelId);
     if ('dmWith' in parsed) return dmOf(userId, parsed.dmWith);
-    if (parsed.nodeId !== undefined && parsed.nodeId !== this.nodeId())
-      return await this.ask(`${parsed.name}@${parsed.nodeId}`, userId);
-    return this.byName.get(parsed.name) ?? (await this.ask(parsed.name, userId));
+    const isElsewhere = parsed.nodeId !== undefined && parsed.nodeId !== this.nodeId();
+    const at = isElsewhere ? `@${parsed.nodeId}` : '';
+    // An id means the same at every node, and to everybody.
+    if ('channelId' in parsed) return this.byName.get(parsed.channelId) ?? (await this.ask(parsed.channelId + at));
+    return (isElsewhere ? undefined : this.byName.get(parsed.name)) ?? (await this.ask(parsed.name + at, userId));
   }
 
   private async ask(name: string, userId?: string): Promise<KnownChannel> {

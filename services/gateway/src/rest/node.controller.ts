@@ -1,7 +1,9 @@
-import { AUTH } from '@dcp/contracts';
+import { AUTH, FEDERATION } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
+import { meetNode, parseWith } from '@dcp/protocol';
+import { Body, Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { MEET_COST, MEET_MS } from '../commands/meet-node.js';
 import { BUS } from '../tokens.js';
 import { NodeDocumentSource } from './node-document.js';
 import { openApiDocument } from './openapi.js';
@@ -25,6 +27,15 @@ export class NodeController {
     this.context.origin(request);
     const { info, policy } = await this.bus.request(AUTH.node, {});
     return { node_info: info, ...policy };
+  }
+
+  /** As the command `meet_node`. */
+  @Post('api/v1/nodes')
+  @HttpCode(200)
+  async meet(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
+    this.context.session(request, MEET_COST);
+    const { via } = parseWith(meetNode, body);
+    return await this.bus.request(FEDERATION.meet, { via }, { timeoutMs: MEET_MS });
   }
 
   @Get('api/v1/openapi.json')

@@ -6,6 +6,7 @@ import {
   createChannel,
   ENCRYPTION_MODES,
   historyQuery,
+  meetNode,
   messageHistory,
   messageSchema,
   newDecision,
@@ -76,6 +77,7 @@ const postBody = z.union([plainMessageSchema, messageSchema]);
 const policy = z.looseObject({ node_info: nodeInfo, registration: z.string(), proof_of_work: anything });
 const sessionsList = z.looseObject({ sessions: z.array(anything) });
 const revoked = z.looseObject({ revoked: z.number().int() });
+const metNode = z.looseObject({ node_id: z.string() });
 const userAnswer = z.looseObject({ user_id: z.string() });
 
 type Row = [Route['method'], string, string, Route['answer'], Partial<Route>?];
@@ -85,6 +87,7 @@ const TRUST_PATH = '/api/v1/admin/trust';
 
 const ROWS: Row[] = [
   ['get', '/api/v1/node', 'The node, its registration policy and proof of work', policy, { session: false }],
+  ['post', '/api/v1/nodes', 'Find the node at a host, as links name it (`via`)', metNode, { body: meetNode }],
   ['get', '/api/v1/openapi.json', 'This document', anything, { session: false }],
   ['get', '/.well-known/dcp/node.json', 'The signed node document', anything, { session: false }],
   ['get', '/.well-known/jwks.json', 'Keys that verify session tokens', anything, { session: false }],
