@@ -30,7 +30,7 @@ export class HomeNode extends NodeUnderTest {
   }
 
   /** Where it will listen: others are told before it runs. */
-  async settle(folder: string): Promise<void> {
+  async settle(folder: string, env: Record<string, string> = {}): Promise<void> {
     const [port, federationPort] = [await freePort(), await freePort()];
     this.#folder = join(folder, this.nodeId);
     this.endpoint = `ws://127.0.0.1:${port}`;
@@ -42,6 +42,7 @@ export class HomeNode extends NodeUnderTest {
       DCP_DATA_DIR: join(this.#folder, 'data'),
       DCP_KNOWN_NODES_FILE: join(this.#folder, 'known-nodes.json'),
       DCP_DRAIN_MS: '0',
+      ...env,
     };
     // The embedded PostgreSQL runs as another user when we are root.
     mkdirSync(join(this.#folder, 'data'), { recursive: true, mode: 0o711 });

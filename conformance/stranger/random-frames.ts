@@ -70,7 +70,7 @@ export function randomFrame(random: Random, good: readonly [string, ...string[]]
   return large(random);
 }
 
-function damaged(random: Random, text: string): string {
+export function damaged(random: Random, text: string): string {
   let result = text;
   for (let times = 1 + random.below(3); times > 0; times--) result = damage(random, result);
   return result;
@@ -91,7 +91,7 @@ function randomCommand(random: Random, good: readonly [string, ...string[]]): st
   return JSON.stringify({ command, type, data: randomValue(random, 4), [random.pick(NAMES)]: randomValue(random, 2) });
 }
 
-function randomValue(random: Random, depth: number): unknown {
+export function randomValue(random: Random, depth: number): unknown {
   const kind = random.below(depth > 0 ? 9 : 6);
   if (kind === 0) return null;
   if (kind === 1) return random.below(2) === 0;
@@ -102,11 +102,11 @@ function randomValue(random: Random, depth: number): unknown {
   return Object.fromEntries(Array.from({ length: count }, () => [random.pick(NAMES), randomValue(random, depth - 1)]));
 }
 
-function noise(random: Random, length: number): string {
+export function noise(random: Random, length: number): string {
   return Array.from({ length }, () => String.fromCodePoint(random.below(0xd7ff))).join('');
 }
 
-function large(random: Random): string {
+export function large(random: Random): string {
   const open = random.pick(['[', '{"a":', '"', ' ', '{"command":"send_message","data":{"content":{"text":"']);
   return open.repeat(1 + Math.floor(random.below(20_000) / open.length));
 }

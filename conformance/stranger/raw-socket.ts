@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { encodeFrame, type FrameOptions, FrameReader, OPCODE, type ServerFrame } from './ws-frames.js';
 
 export interface UpgradeRequest {
@@ -8,6 +8,8 @@ export interface UpgradeRequest {
   /** Values of `Sec-WebSocket-Protocol`; an empty list leaves the header out. */
   protocols?: string[];
   headers?: Record<string, string>;
+  /** Believes every certificate: who is there is proven otherwise. */
+  anyCertificate?: boolean;
 }
 
 /** How the server answered the upgrade; `socket` only after 101. */
@@ -28,7 +30,7 @@ const GUARD_MS = 20_000;
 
 /** An upgrade by hand (RFC 6455 §4.1): every header is the test's own. */
 export async function dial(url: string, request: UpgradeRequest = {}): Promise<Upgrade> {
-  const tcp = await open(new URL(url));
+  const tcp = await open(new URL(url), request.anyCertificate !== true);
   const key = randomBytes(16).toString('base64');
   tcp.write(upgradeText(new URL(url), key, request));
   const { head, rest } = await readHead(tcp);
@@ -40,14 +42,19 @@ export async function dial(url: string, request: UpgradeRequest = {}): Promise<U
   return { status, headers, body: '', socket: new RawSocket(tcp, rest) };
 }
 
-function open(url: URL): Promise<Socket> {
+function open(url: URL, rejectUnauthorized: boolean): Promise<Socket> {
   const secure = url.protocol === 'https:' || url.protocol === 'wss:';
   const where = { host: url.hostname, port: Number(url.port || (secure ? 443 : 80)) };
   return new Promise((resolve, reject) => {
-    const tcp = secure ? connectTls({ ...where, servername: url.hostname }) : connect(where);
+    const tcp = secure ? connectTls({ ...where, rejectUnauthorized, ...nameOf(url) }) : connect(where);
     tcp.once('error', reject);
     tcp.once(secure ? 'secureConnect' : 'connect', () => resolve(tcp));
   });
+}
+
+/** RFC 6066 §3: an address is no server name. */
+function nameOf({ hostname }: URL): { servername?: string } {
+  return isIP(hostname) === 0 ? { servername: hostname } : {};
 }
 
 function upgradeText(url: URL, key: string, { path = '/ws/v1', protocols = ['dcp-v1'], headers = {} }: UpgradeRequest) {
@@ -136,6 +143,12 @@ export class RawSocket {
   /** Bytes that need not be a frame. */
   sendBytes(bytes: Buffer): void {
     this.tcp.write(bytes);
+  }
+
+  /** 32 bytes that only the two ends of this TLS connection can have (RFC 5705). */
+  exported(label: string): Buffer {
+    if (!(this.tcp instanceof TLSSocket)) throw new Error('not a TLS connection');
+    return this.tcp.exportKeyingMaterial(32, label, Buffer.alloc(0));
   }
 
   /** Stops taking bytes from the kernel, as a client that hangs. */

@@ -118,7 +118,6 @@ describe('a peer that breaks the rules', () => {
       (own: BadPeer) => [own.batch(Array.from({ length: 65 }, (_, at) => ask(String(at))))],
     ],
     ['that is none', 'malformed_frame', () => ['hello\nworld']],
-    ['with a malformed frame', 'malformed_frame', (own: BadPeer) => [own.batch([{ type: 'ask', id: 7 }])]],
   ])('[DCP-10.2-03] a batch %s ends the link (%s)', async (_what, reason, batches) => {
     peer = new BadPeer();
     await peer.dial(place, node.nodeId);
@@ -126,6 +125,27 @@ describe('a peer that breaks the rules', () => {
     for (const batch of batches(peer)) peer.ws.send(batch);
     expect(await peer.closed).toBe(3001);
     expect(await refused(reason)).toBe(before + 1);
+  });
+
+  it.each([
+    ['no JSON', '{', undefined],
+    ['no object', '7', undefined],
+    ['without an id', '{"type":"ask","kind":"user_lookup","body":{}}', undefined],
+    ['without a kind', '{"type":"ask","id":"1","body":{}}', '1'],
+    ['with a mistyped body', '{"type":"ask","id":"2","kind":"user_lookup","body":"x"}', '2'],
+    ['with a member twice', '{"type":"ask","id":"3","id":"4","kind":"user_lookup","body":{}}', undefined],
+    ['of §10.2, mistyped', '{"type":"user_lookup","id":"5","user_id":7}', '5'],
+    ['that answers nothing', '{"type":"answer","id":"6"}', undefined],
+    ['that is an answer without an id', '{"type":"error"}', undefined],
+  ])('[DCP-14.2-08] a malformed frame (%s) spoils neither the link nor its neighbours', async (_what, text, id) => {
+    peer = new BadPeer();
+    await peer.dial(place, node.nodeId);
+    const before = await refused('malformed_frame');
+    peer.ws.send(peer.batchOf([text, JSON.stringify(ask('good'))]));
+    expect(await peer.next('answer')).toMatchObject({ id: 'good' });
+    expect(await refused('malformed_frame')).toBe(before + 1);
+    const told = peer.heard.filter(({ type }) => type === 'error').map(({ id: of }) => of);
+    expect(told).toEqual(id === undefined ? [] : [id]);
   });
 
   it('a batch that is too long, or binary, ends the link', async () => {

@@ -5,9 +5,11 @@ import {
   asDcpError,
   DcpError,
   errorFrame,
+  invalidFormat,
   MAX_BATCH_FRAMES,
   MAX_BATCH_LENGTH,
   MAX_PEER_FRAME,
+  parseJson,
   parseWith,
   routeMessageFrame,
   userLookupFrame,
@@ -44,6 +46,8 @@ export const CLOSED = { untrue: 3001, duplicate: 3002, stopping: 1001, quiet: 10
 
 /** The other end keeps another link: what it has not answered on this one it has not taken. */
 export const REPLACED = 'link_replaced';
+/** Longer ones are no frame's. */
+const MAX_ID = 64;
 const CLOSE_GUARD_MS = 2_000;
 /** A link that was replaced waits so long for what is still under way on it. */
 const RETIRED_MS = 10_000;
@@ -137,13 +141,28 @@ export class Link {
     if (!this.isUp) return;
     this.#lastHeard = performance.now();
     try {
-      for (const frame of this.#reader.read(batch)) this.#take(frame);
+      for (const text of this.#reader.read(batch)) this.#takeText(text);
     } catch (error) {
       const { details } = asDcpError(error);
       const reason = typeof details['reason'] === 'string' ? details['reason'] : 'malformed_frame';
       this.parts.metrics.refused.inc({ reason: reason.startsWith('batch_') ? reason : 'malformed_frame' });
       this.parts.logger.warn({ node_id: this.peerId, reason }, 'a node broke the rules of its link');
       this.close(CLOSED.untrue, reason.slice(0, 100));
+    }
+  }
+
+  /** The node has signed it, so the link is sound: one bad frame spoils no other. Who asked is told. */
+  #takeText(text: string): void {
+    let frame: unknown;
+    try {
+      frame = parseJson(text);
+      if (typeof frame !== 'object') throw invalidFormat('not an object', 'frame');
+      this.#take(frame);
+    } catch (error) {
+      this.parts.metrics.refused.inc({ reason: 'malformed_frame' });
+      const { id, type } = (frame ?? {}) as { id?: unknown; type?: unknown };
+      const isQuestion = type !== 'answer' && type !== 'error' && typeof id === 'string' && id.length <= MAX_ID;
+      if (isQuestion) this.#sayError(id, asDcpError(error));
     }
   }
 

@@ -87,7 +87,15 @@ export class BadPeer {
 
   /** A batch as it should be, or with changes. */
   batch(frames: unknown[], changes: { counter?: number; link?: string; body?: string } = {}): string {
-    const body = frames.map((frame) => JSON.stringify(frame)).join('\n');
+    return this.batchOf(
+      frames.map((frame) => JSON.stringify(frame)),
+      changes,
+    );
+  }
+
+  /** The same of texts, which need not be JSON. */
+  batchOf(texts: string[], changes: { counter?: number; link?: string; body?: string } = {}): string {
+    const body = texts.join('\n');
     const counter = changes.counter ?? ++this.#counter;
     const link = changes.link ?? this.#link;
     const hash = formatHash(sha256(toUtf8(body)));
