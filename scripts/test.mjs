@@ -34,6 +34,7 @@ await install();
 await build();
 ensureNats();
 ensureChromium();
+ensureNetworks();
 // With words behind `npm test --` only the tests whose path holds one of them run, and no checks.
 const rings = only.length === 0 ? RINGS : [{ name: only.join(', '), paths: only }];
 if (only.length === 0) for (const [name, command, args] of CHECKS) await check(name, command, args);
@@ -98,6 +99,13 @@ function ensureChromium() {
     'The tests need a Chromium: install chromium (apt-get install chromium), or set DCP_CHROMIUM to the path of one.',
   );
   process.exit(1);
+}
+
+/** Faults between nodes are made in network namespaces; without root those tests fail and say why. */
+function ensureNetworks() {
+  process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+  if (!has('ip')) installed('iproute2');
+  if (!has('nft')) installed('nftables');
 }
 
 /** Debian's package, where we may install it. */

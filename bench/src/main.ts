@@ -1,8 +1,10 @@
 import { ready } from '@dcp/crypto';
 import { benchFan, type RoomSize } from './benches/fan.js';
+import { benchCrowd } from './benches/federation/crowd.js';
 import { benchFederation } from './benches/federation/federation.js';
 import { benchIdle } from './benches/idle.js';
 import { benchLat } from './benches/lat.js';
+import { benchPeers } from './benches/peers/peers.js';
 import { benchProfile } from './benches/profile.js';
 import { benchSmoke } from './benches/smoke.js';
 import { benchThroughput } from './benches/throughput.js';
@@ -33,6 +35,8 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
       throughput: { users: 20, window: Number(options[0] ?? 8), seconds: 10, warmUpSeconds: 2, most: 8_000 },
       joins: 50,
     }),
+  crowd: (fleet) => benchCrowd(fleet, { members: Number(options[0] ?? 100_000), joins: 50 }),
+  peers: (fleet) => benchPeers(fleet, { idle: 800, readers: 200, posts: 100, warmUp: 10, restMs: 8_000 }),
   profile: (fleet) => benchProfile(fleet),
 };
 

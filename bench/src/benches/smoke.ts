@@ -3,6 +3,7 @@ import { benchFan } from './fan.js';
 import { benchFederation, type FederationSizes } from './federation/federation.js';
 import { benchIdle } from './idle.js';
 import { benchLat } from './lat.js';
+import { benchPeers, type PeersSizes } from './peers/peers.js';
 import { benchThroughput } from './throughput.js';
 
 /** Small enough for a minute, large enough to see a figure that went wrong by half. */
@@ -22,6 +23,7 @@ const MINUTE = {
     throughput: { users: 20, window: 8, seconds: 2, warmUpSeconds: 1, most: 8_000 },
     joins: 10,
   },
+  peers: { idle: 80, readers: 20, posts: 20, warmUp: 5, restMs: 2_000 },
 } satisfies Sizes;
 
 /** Only shows that everything runs through. */
@@ -35,6 +37,7 @@ const TINY = {
     throughput: { users: 2, window: 2, seconds: 1, warmUpSeconds: 0.5, most: 500 },
     joins: 3,
   },
+  peers: { idle: 8, readers: 4, posts: 5, warmUp: 1, restMs: 200 },
 } satisfies Sizes;
 
 interface Sizes {
@@ -43,6 +46,7 @@ interface Sizes {
   fan: Parameters<typeof benchFan>[1];
   idle: Parameters<typeof benchIdle>[1];
   federation: FederationSizes;
+  peers: PeersSizes;
 }
 
 /** Every bench but the large one, in small, on one set of nodes. The idle one comes first: it weighs a gateway that has done nothing yet. */
@@ -53,4 +57,5 @@ export async function benchSmoke(fleet: Fleet, tiny: boolean): Promise<void> {
   await benchThroughput(fleet, sizes.throughput);
   await benchFan(fleet, sizes.fan);
   await benchFederation(fleet, sizes.federation);
+  await benchPeers(fleet, sizes.peers);
 }

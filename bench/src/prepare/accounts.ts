@@ -5,10 +5,9 @@ import {
   signDigest,
   toUtf8,
   sign,
-  hkdf,
+  nodeTokenKey,
   fromBase64,
 } from '@dcp/crypto';
-import { ed25519PublicKey, sha256, toHex } from '@dcp/crypto';
 import type { TokenClaims } from '@dcp/contracts';
 import { signingInput } from '@dcp/protocol';
 import type { BenchNode } from '../node-under-bench/bench-node.js';
@@ -25,10 +24,10 @@ const TOKEN_SECONDS = 8 * 3600;
 
 /**
  * Registers `count` accounts through the node's REST door, as clients do, but without `encrypted_data`. Their sessions are minted here
- * with the node's token key (HKDF of the node seed, label `DCP-JWT-KEY-V1`), because a login each would only measure logins.
+ * with the node's token key, because a login each would only measure logins. `admin`: as its administrators.
  */
-export async function makeAccounts(node: BenchNode, count: number): Promise<BenchAccount[]> {
-  const mint = tokenMint(node);
+export async function makeAccounts(node: BenchNode, count: number, admin = false): Promise<BenchAccount[]> {
+  const mint = tokenMint(node, admin);
   const accounts = Array.from({ length: count }, (_, i) => newAccount(node, i, mint));
   await inParallel(accounts, async (account, i) => {
     const url = node.urls[i % node.urls.length] ?? '';
@@ -63,9 +62,8 @@ function identityFile({ nodeId, urls }: BenchNode, { userId, publicKey, seed }: 
 }
 
 /** Session tokens as the auth service signs them (JWT with EdDSA, RFC 8037). */
-function tokenMint({ nodeId, nodeKey }: BenchNode): (account: Omit<BenchAccount, 'token'>) => string {
-  const seed = hkdf(fromBase64(nodeKey), toUtf8('DCP-JWT-KEY-V1'));
-  const kid = toHex(sha256(ed25519PublicKey(seed))).slice(0, 16);
+function tokenMint({ nodeId, nodeKey }: BenchNode, admin: boolean): (account: Omit<BenchAccount, 'token'>) => string {
+  const { seed, keyId: kid } = nodeTokenKey(fromBase64(nodeKey));
   const header = part({ alg: 'EdDSA', typ: 'JWT', kid });
   let sessions = 0;
   return ({ userId, publicKey }) => {
@@ -80,6 +78,7 @@ function tokenMint({ nodeId, nodeKey }: BenchNode): (account: Omit<BenchAccount,
       device: null,
       key: publicKey,
       account_type: 'standard',
+      ...(admin ? { admin } : {}),
     };
     const input = `${header}.${part(claims)}`;
     return `${input}.${Buffer.from(sign(seed, toUtf8(input))).toString('base64url')}`;

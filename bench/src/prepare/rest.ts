@@ -4,7 +4,7 @@ const PARALLEL = 64;
 const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL });
 
 export interface Call {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PUT';
   body?: unknown;
   token?: string;
 }

@@ -56,6 +56,10 @@ function conflictMessage({ details }: DcpError): string | undefined {
       );
     case 'channel_conflict':
       return `Nothing was sent: the node shows a membership that nobody signed (${String(details['fault'])}).`;
+    case 'moved':
+      return `The node says that ${user} has moved. See where: dcp whois ${user}`;
+    case 'other_successor':
+      return `Nothing was done: ${user} is shown with another identity than the one that was named. Ask by another way.`;
     case 'mode_not_proven':
       return 'Nothing was sent: the node calls this channel readable, but it was not made so.';
     default:

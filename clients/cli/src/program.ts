@@ -23,7 +23,10 @@ import {
   removeCommand,
 } from './commands/rooms.js';
 import { loginCommand, logoutCommand, sessionsCommand, whoamiCommand } from './commands/session.js';
+import { addAccountCommands } from './account-program.js';
+import { addChannelHomeCommands } from './channel-program.js';
 import { addFederationCommands } from './federation-program.js';
+import { addReportCommand } from './report-program.js';
 import { addTrustCommands } from './trust-program.js';
 import { withContext } from './with-context.js';
 
@@ -46,6 +49,9 @@ export function createProgram(): Command {
   addChannelCommands(program);
   addPeopleCommands(program);
   addDeviceCommands(program);
+  addAccountCommands(program);
+  addChannelHomeCommands(program);
+  addReportCommand(program);
   addTrustCommands(program);
   addFederationCommands(program);
   program

@@ -11,6 +11,7 @@ import {
   trustSetCommand,
   trustUnbanCommand,
 } from './commands/trust.js';
+import { trustDismissCommand } from './commands/report.js';
 import { withContext } from './with-context.js';
 
 /** `dcp trust …` */
@@ -25,8 +26,10 @@ export function addTrustCommands(program: Command): void {
     .command('ban <target>')
     .description('ban a user, or block a whole node; nodes that trust this one do so too')
     .option('--for <duration>', 'for a time only (30m, 12h, 7d)')
-    .option('--reason <word>', 'kind of evidence', 'moderation')
+    .option('--reason <word>', 'kind of evidence (default: that of the report, or moderation)')
     .option('--message <id...>', 'messages that show it')
+    .option('--report <id...>', 'reports that this settles')
+    .option('--with-proof', 'publish the reported message and its key to the nodes that read your log, for good')
     .option('--note <text>', 'for the other nodes')
     .action(withContext(trustBanCommand));
   trust
@@ -35,8 +38,12 @@ export function addTrustCommands(program: Command): void {
     .action(withContext(trustUnbanCommand));
   trust
     .command('review')
-    .description('what other nodes decided or flagged and waits for you')
+    .description('what users reported, and what other nodes decided or flagged, and waits for you')
     .action(withContext(trustReviewCommand));
+  trust
+    .command('dismiss <reports...>')
+    .description('close reports without a decision')
+    .action(withContext(trustDismissCommand));
   for (const [verdict, text] of [
     ['approve', 'let decisions of other nodes hold here'],
     ['reject', 'do not let them'],

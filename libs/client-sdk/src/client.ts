@@ -13,6 +13,7 @@ import {
   type SignedMessage,
   type Visibility,
 } from '@dcp/protocol';
+import { moveAccount, type AccountMove, type MovedAccount } from './account-move.js';
 import type { EntryEvent } from './channels/channel-cursor.js';
 import { ChannelSet } from './channels/channel-set.js';
 import { signPlain, writeMessage, type Draft } from './channels/compose.js';
@@ -20,7 +21,9 @@ import { ChainError } from './e2ee/channel-chain.js';
 import { EncryptionEngine } from './e2ee/encryption-engine.js';
 import type { Found } from './e2ee/archive.js';
 import type { ReadMessage } from './e2ee/message-reader.js';
+import type { NodePort } from './e2ee/node-port.js';
 import { ReadableKeeper } from './e2ee/readable-keeper.js';
+import { reportMessage, type ReportReason, type ReportReceipt } from './report.js';
 import { Rooms } from './rooms.js';
 import { People } from './people.js';
 import { EventHub, type ConnectionState } from './events.js';
@@ -101,6 +104,7 @@ export class DcpClient {
   private readonly channels: ChannelSet;
   private readonly storage: Storage;
   private readonly clientName: string;
+  private readonly node: NodePort;
   private outboxTimer: ReturnType<typeof setTimeout> | undefined;
   private outboxAttempts = 0;
   private loaded: Promise<void> | undefined;
@@ -114,11 +118,12 @@ export class DcpClient {
     const credentials = { userId: device.userId, nodeId, endpoint, device: device.id, publicKey, seed: device.seed };
     this.sessions = new SessionKeeper(this.http, credentials, info, options.onSession);
     if (options.session !== undefined) this.sessions.adopt(options.session);
-    const node = {
+    const node: NodePort = {
       command: <T>(command: string, data: object) => this.command(command, data) as Promise<T>,
       rest: <T>(path: string, request?: { method?: 'GET' | 'PUT' | 'DELETE' | 'POST' | 'PATCH'; body?: unknown }) =>
         this.call<T>(path, request),
     };
+    this.node = node;
     this.encryption = new EncryptionEngine({
       device,
       storage: options.storage ?? new MemoryStorage(),
@@ -401,6 +406,14 @@ export class DcpClient {
     }, wait);
   }
 
+  /**
+   * This account goes on as that of `move.next`, at another node: makes the record, which both identities sign, gives it to this node, and lets
+   * the new account join the public channels. This one can be logged in to until `until`. Final, but may be repeated, and pointed elsewhere.
+   */
+  moveAccount(move: AccountMove): Promise<MovedAccount> {
+    return moveAccount(this, move);
+  }
+
   /** The node's directory: public channels. */
   async listChannels(): Promise<ChannelSummary[]> {
     return (await this.call<{ channels: ChannelSummary[] }>('/channels')).channels;
@@ -425,6 +438,11 @@ export class DcpClient {
     return this.encryption.archive.search(query, options);
   }
 
+  /** Reports a message to those who run one's node; of an encrypted one its key is disclosed to them. See `reportMessage`. */
+  report(channelId: string, messageId: string, why: ReportReason): Promise<ReportReceipt> {
+    return reportMessage(this.node, this.encryption.disclosure, channelId, messageId, why);
+  }
+
   /** What comes from a channel that is not proven to be readable is read as encrypted. */
   private async opened(messages: readonly DeliveredMessage[]): Promise<ReadMessage[]> {
     const channelId = messages[0]?.channel_id;
@@ -441,6 +459,14 @@ export class DcpClient {
 
   async setStatus(status: Presence, message?: string): Promise<void> {
     await this.command('update_status', message === undefined ? { status } : { status, message });
+  }
+
+  /**
+   * §10.2 `route_message`: bytes (base64, 60,000 characters at most) for all devices of a user of any node, who hear `routed`. Nothing is
+   * encrypted here, and nobody is told who sent them: both are the application's affair. Rejects when his node is away.
+   */
+  async route(userId: string, encryptedMessage: string): Promise<void> {
+    await this.command('route_message', { destination_user: userId, encrypted_message: encryptedMessage });
   }
 
   async typing(channel: string, typing: boolean): Promise<void> {

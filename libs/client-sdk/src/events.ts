@@ -1,4 +1,13 @@
-import type { ChannelUpdate, DcpError, DeliveredMessage, InvitationEvent, PostAck, UserStatus } from '@dcp/protocol';
+import type {
+  ChannelUpdate,
+  DcpError,
+  DeliveredMessage,
+  InvitationEvent,
+  MovedTo,
+  MoveFault,
+  PostAck,
+  UserStatus,
+} from '@dcp/protocol';
 import type { OutgoingMessage } from './outbox/outbox.js';
 import type { DecryptFault } from './e2ee/decrypt-fault.js';
 
@@ -39,8 +48,14 @@ export interface ClientEvents {
   fault: { error: DcpError };
   /** Somebody's devices have changed; one's own too: a device that one did not add is a break-in. */
   devicesChanged: { userId: string };
+  /** A user goes on at another node, as both his accounts have signed; a DM with him is opened there from now on. */
+  userMoved: { userId: string; to: string; record: MovedTo };
+  /** A node says that a user has moved, and it is not to be believed: nobody is followed. */
+  moveRefused: { userId: string; reason: MoveFault | 'other_identity' };
   /** Invited to a channel, or no longer. */
   invitation: InvitationEvent;
+  /** §10.2: bytes that somebody of that node sent to all one's devices. Who it was, only they can say. */
+  routed: { sourceNode: string; encryptedMessage: string; receivedAt: string };
   /** Keys could not be given to, or taken from, a device; what follows from it heals by itself or shows as `undecryptable`. */
   keyFault: { userId: string; device: string; reason: string };
   /** Somebody sees another device log of this user than we do: the node may be showing two. */

@@ -1,4 +1,12 @@
 export { ready } from '@dcp/crypto';
+export {
+  rejoinChannels,
+  signMove,
+  type AccountMove,
+  type LeftBehind,
+  type MovedAccount,
+  type Rejoined,
+} from './account-move.js';
 export { DcpClient, type ChannelSummary, type ClientOptions, type HistoryPage, type MyChannel } from './client.js';
 export { type CertifiedDevice } from './e2ee/device-log.js';
 export { type DecryptFault } from './e2ee/decrypt-fault.js';
@@ -6,6 +14,8 @@ export { type ReadMessage } from './e2ee/message-reader.js';
 export { type InviteLink } from './e2ee/state-changes.js';
 export { type DcpLink, formatLink, isLink, parseLink } from './links.js';
 export { People } from './people.js';
+export { ChannelHomes, signHandover, type ChannelHome } from './channel-homes.js';
+export { type ReportReason, type ReportReceipt } from './report.js';
 export { Rooms, type Joined, type OpenInvitation } from './rooms.js';
 export { composeMessage, newMessageId, signPlain, writeMessage, type Draft } from './channels/compose.js';
 export { EventHub, type ClientEvents, type ConnectionState } from './events.js';
@@ -19,6 +29,7 @@ export {
   type NewIdentity,
   type OpenIdentity,
 } from './identity/identity-file.js';
+export { type FollowedUser } from './follow-moves.js';
 export { identityCode, readIdentity } from './identity/identity-code.js';
 export { fetchIdentityFile, type RetrievalOptions } from './identity/retrieval.js';
 export {

@@ -1,5 +1,5 @@
 import { parseKey, safetyNumber } from '@dcp/crypto';
-import { DcpError } from '@dcp/protocol';
+import { DcpError, type MovedTo } from '@dcp/protocol';
 import type { EncryptionEngine } from './e2ee/encryption-engine.js';
 import { liveDevices, type CertifiedDevice } from './e2ee/device-log.js';
 
@@ -36,7 +36,14 @@ export class People {
   /** The user confirmed by another way that the new identity is right: it is pinned from now on, unverified. */
   async acceptIdentity(userId: string): Promise<void> {
     await this.encryption.directory.forget(userId);
+    await this.encryption.moves.forget(userId);
     await this.encryption.directory.log(userId);
+  }
+
+  /** Where a user has moved, as he has signed it; undefined: nowhere that one could believe. */
+  async movedTo(userId: string): Promise<MovedTo | undefined> {
+    await this.encryption.directory.reread(userId);
+    return await this.encryption.moves.of(userId);
   }
 
   /** A user's devices that may read what is sent now. */

@@ -1,9 +1,11 @@
 import { asDcpError, CHANNEL_ID, DcpError, type EncryptionMode, parseUserId } from '@dcp/protocol';
+import { ChannelHomes } from './channel-homes.js';
 import type { ChannelSet } from './channels/channel-set.js';
 import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
 import type { EncryptionEngine } from './e2ee/encryption-engine.js';
 import type { NodePort } from './e2ee/node-port.js';
 import { newGroupName, StateChanges, type Changed, type InviteLink } from './e2ee/state-changes.js';
+import { MoveFollower, type FollowedUser } from './follow-moves.js';
 import { formatLink, isLink, parseLink } from './links.js';
 import type { Device } from './session/device.js';
 
@@ -33,6 +35,9 @@ interface Followed {
 /** Channels: made, joined, left, invited to; private ones, DMs and groups (§9.2). Changes of `e2ee` channels are signed here. */
 export class Rooms {
   private readonly changes: StateChanges;
+  private readonly follower: MoveFollower;
+  /** Which nodes order them, and how their owners move them. */
+  readonly homes: ChannelHomes;
 
   constructor(
     private readonly device: Device,
@@ -44,6 +49,8 @@ export class Rooms {
   ) {
     const { states, directory } = encryption;
     this.changes = new StateChanges(device, nodeId, node, states, directory, Date.now);
+    this.follower = new MoveFollower(node, encryption);
+    this.homes = new ChannelHomes(device, node);
   }
 
   async createPublic(
@@ -66,9 +73,16 @@ export class Rooms {
     return this.added(await this.changes.create({ visibility: 'group', name: newGroupName(), members }), true);
   }
 
-  /** The DM with a user, made when there is none: by his id, or by the link that he has given (`contactLink`). */
-  async openDm(user: string): Promise<Joined> {
+  /**
+   * The DM with a user, made when there is none: by his id, or by the link that he has given (`contactLink`). Of somebody who has moved
+   * with his new account: `moves` says how it was found, and what was written with the old one stays in that DM.
+   */
+  async openDm(user: string): Promise<Joined & FollowedUser> {
     const userId = isLink(user) ? await this.contact(user) : user;
+    return await this.follower.follow(userId, (at) => this.dmWith(at));
+  }
+
+  private async dmWith(userId: string): Promise<Joined> {
     const opened = await this.node.command<Changed>('create_channel', { channel: `@${userId}` });
     const channelId = dmChannelId(this.device.userId, userId);
     await this.encryption.states.openDm(channelId, userId);

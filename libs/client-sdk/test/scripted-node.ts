@@ -9,6 +9,7 @@ import {
   type DeviceEntry,
   type Genesis,
   type KeyMessage,
+  type MessageReport,
   type Prekey,
   type PrekeyBundle,
   type QueuedKeys,
@@ -39,7 +40,7 @@ export interface Listener {
   userId: string;
   device: string;
   hear(message: DeliveredMessage): void;
-  notify(event: { event: 'device_queue' | 'devices_changed'; data: object }): void;
+  notify(event: { event: 'device_queue' | 'devices_changed' | 'user_moved'; data: object }): void;
 }
 
 /** What the commands of the encryption carry; each reads its own members. */
@@ -52,6 +53,7 @@ interface CommandData {
   up_to: number;
   channel: string;
   after: number;
+  before?: string;
   limit: number;
   genesis: Genesis;
   signature: string;
@@ -70,6 +72,10 @@ export class ScriptedNode {
   readonly listeners = new Set<Listener>();
   /** Every one-time prekey that was handed out. */
   readonly handedOut: string[] = [];
+  /** What is said of users who have moved, true or not. */
+  readonly moved = new Map<string, unknown>();
+  /** Bodies of `POST /reports`. */
+  readonly reports: MessageReport[] = [];
   /** Why posts were refused. */
   readonly refused: string[] = [];
   interference: Interference = {};
@@ -118,7 +124,7 @@ export class ScriptedNode {
       case 'get_state':
         return this.stateOf(data.channel, data.after, userId);
       case 'get_history':
-        return { messages: this.after(data) };
+        return this.history(data);
       case 'create_channel':
         return this.create(data, userId);
       case 'send_message':
@@ -134,7 +140,16 @@ export class ScriptedNode {
       if (account === undefined) return [];
       const log = this.interference.log?.(account.log, user_id, viewer) ?? account.log;
       const public_key = this.interference.identityKey?.(account.publicKey, user_id, viewer) ?? account.publicKey;
-      return [{ user_id, public_key, entries: log.slice(after), has_more: false }];
+      const moved_to = this.moved.get(user_id);
+      return [
+        {
+          user_id,
+          public_key,
+          entries: log.slice(after),
+          has_more: false,
+          ...(moved_to === undefined ? {} : { moved_to }),
+        },
+      ];
     });
     return { logs };
   }
@@ -217,10 +232,15 @@ export class ScriptedNode {
     };
   }
 
-  private after({ channel, after, limit }: CommandData) {
-    return this.channel(channel)
-      .log.filter(({ node }) => node.seq > after)
-      .slice(0, limit);
+  private history({ channel, after, before, limit }: CommandData) {
+    const { log } = this.channel(channel);
+    const end = before === undefined ? log.length : log.findIndex(({ id }) => id === before);
+    if (end < 0) throw new DcpError('MESSAGE_NOT_FOUND');
+    const messages =
+      before === undefined
+        ? log.filter(({ node }) => node.seq > after).slice(0, limit)
+        : log.slice(Math.max(0, end - limit), end);
+    return { messages, last_seq: messages.at(-1)?.node.seq ?? null };
   }
 
   private create(data: CommandData, userId: string) {
@@ -236,6 +256,8 @@ export class ScriptedNode {
   private openDm(a: string, b: string) {
     const channelId = dmChannelId(a, b);
     if (!this.channels.has(channelId)) {
+      const moved_to = this.moved.get(b);
+      if (moved_to !== undefined) throw new DcpError('USER_NOT_FOUND', { reason: 'moved', user_id: b, moved_to });
       const name = `@${[a, b].sort().join(',')}`;
       this.channels.set(channelId, { name, genesis: null, signature: null, log: [], state: dmState(channelId, a, b) });
     }
@@ -311,6 +333,10 @@ export class ScriptedNode {
   }
 
   private rest(path: string, request: { method?: string; body?: unknown } | undefined, userId: string): unknown {
+    if (path === '/reports') {
+      const id = `rep_${String(this.reports.push(request?.body as MessageReport))}`;
+      return { id, verified: true, fault: null };
+    }
     const records = this.backups.get(userId) ?? new Map<string, BackupRecord>();
     this.backups.set(userId, records);
     if (request?.method === 'PUT') {

@@ -4,6 +4,7 @@ import type {
   ChallengeFrame,
   ClientInfo,
   DeviceEntry,
+  MovedTo,
   NodeInfo,
   Preferences,
 } from '@dcp/protocol';
@@ -98,6 +99,8 @@ export interface Profile {
   pronouns?: string;
   account_type: AccountType;
   created: string;
+  /** The user has moved: signed by both accounts. */
+  moved_to?: MovedTo;
 }
 
 /** What a gateway needs to know of a user whose socket it holds. */
@@ -107,6 +110,8 @@ export interface AccountSettings {
   /** §4.2: others may open a DM with this user. */
   allow_direct_messages: boolean;
   blocked_users: string[];
+  /** As in the profile. Nobody opens a DM with somebody who has moved: `allow_direct_messages` is false then. */
+  moved_to?: MovedTo;
 }
 
 /** A JSON Web Key of kind OKP, Ed25519. */
@@ -149,17 +154,25 @@ export interface DeviceLog {
   entries: DeviceEntry[];
   /** The answer was cut for its size: ask again with the last `seq`. */
   has_more: boolean;
+  /** The user has moved: signed by both accounts. */
+  moved_to?: MovedTo;
 }
 
-/** A device log has grown. `hash` is that of the entry `seq`. */
+/** A user's account goes on at another node. */
+export interface UserMoved {
+  user_id: string;
+  moved_to: MovedTo;
+}
+
+/** A device log has grown; `hash` is that of the entry `seq`. Or its user has moved (`move`; `device` is empty): it is worth reading again. */
 export interface DevicesChanged {
   user_id: string;
   seq: number;
   hash: string;
-  action: 'add' | 'revoke';
+  action: 'add' | 'revoke' | 'move';
   device: string;
   /** A user of another node: his prekeys and queues are there. */
   remote?: true;
 }
 
-export type { AuthSuccess, ChallengeFrame, DeviceEntry, NodeInfo, Preferences };
+export type { AuthSuccess, ChallengeFrame, DeviceEntry, MovedTo, NodeInfo, Preferences };

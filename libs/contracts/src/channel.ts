@@ -1,4 +1,15 @@
-import type { DcpError, EncryptionMode, ErrorCode, ErrorDetails, Genesis, PostAck, Visibility } from '@dcp/protocol';
+import type {
+  Closing,
+  DcpError,
+  EncryptionMode,
+  ErrorCode,
+  ErrorDetails,
+  Genesis,
+  Handover,
+  HandoverRecord,
+  PostAck,
+  Visibility,
+} from '@dcp/protocol';
 import type { Session } from './auth.js';
 
 /** Posts of one loop turn for one partition; nothing larger goes over the bus. */
@@ -103,17 +114,77 @@ export interface HomedChannel extends ChannelInfo {
   epoch: number;
   /** The asking user is in it, or invited. */
   standing: 'member' | 'invited' | 'none';
+  /** How the home came from the node of the genesis to this one. Absent: it never moved, or the channel is hidden from the asker. */
+  handovers?: HandoverRecord[] | undefined;
+}
+
+/** Where a channel has its home, and how it came there. */
+export interface ChannelHome {
+  channel_id: string;
+  /** As it is called at this node now. */
+  name: string;
+  home_node: string;
+  /** The epoch of the present home; the next hand-over carries the one after it. */
+  home_epoch: number;
+  /** `moving`: the home before has given it up and the new one has not taken it yet; what is posted meanwhile waits. */
+  state: 'settled' | 'moving';
+  handovers: HandoverRecord[];
+}
+
+/** The owner's signed hand-over of a channel; not yet checked. */
+export interface HandOverRequest {
+  session: Session;
+  channel_id: string;
+  handover: Record<string, unknown>;
+}
+
+/**
+ * What nodes say to each other about the home of a channel. The last of `handovers` is what it is about, the others are what it follows.
+ * - `ask`: the owner's node, to the home;
+ * - `probe`: the home, to the node that shall follow: it brings itself up to date and says whether it could;
+ * - `take`: the home has given the channel up, and this node is to order it from now on;
+ * - `told`: another node has.
+ */
+export interface PeerHandover {
+  step: 'ask' | 'probe' | 'take' | 'told';
+  channel_id: string;
+  /** Of `ask` and `probe` the last is not closed. */
+  handovers: { handover: Handover; closing?: Closing | undefined }[];
+}
+
+/**
+ * `last_seq` is the last entry that the answering node has. `refused`, of `take` only: it has not taken the channel and never will by this
+ * hand-over. An error does not say that: an earlier answer may have got lost.
+ */
+export interface PeerHandoverAnswer {
+  state: ChannelHome['state'] | 'refused';
+  last_seq: number;
+  reason?: string | undefined;
+}
+
+/** A channel whose home is here, or was, and the nodes that must hear it. */
+export interface AudienceChannel {
+  channel_id: string;
+  last_seq: number;
+  /** Of the orders that this node signs: of a home of before, the last that it had. */
+  home_epoch: number;
+  /** The last entry from before that epoch; 0 in the first. */
+  begun: number;
+  nodes: AudienceNode[];
 }
 
 /** What a user of another node wants of a channel whose home is here. */
 export interface PeerChange {
   user_id: string;
   channel_id: string;
-  change: 'join' | 'leave' | 'state' | 'open_dm';
+  change: 'join' | 'leave' | 'state' | 'open_dm' | 'update';
   /** Mode `e2ee`: the signed entry. */
   entry?: Record<string, unknown> | undefined;
   /** `open_dm`: the user of this node. */
   other?: string | undefined;
+  /** `update`, in mode `node`. */
+  title?: string | undefined;
+  description?: string | undefined;
 }
 
 /** As its author signed it (§6.1). */

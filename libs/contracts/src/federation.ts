@@ -1,6 +1,7 @@
-import type { TrustLevel } from '@dcp/protocol';
+import type { Presence, TrustLevel } from '@dcp/protocol';
 import type { Session } from './auth.js';
 import { rpc, topic } from './define.js';
+import type { TypingChanged } from './gateway.js';
 
 /** The node that asks: its link is authenticated, so its id is true. */
 export interface Peer {
@@ -61,11 +62,31 @@ export interface LinkMoved {
   token: number;
 }
 
+/** What another node says of a user who is not of this one. */
+export interface RemotePresence {
+  /** Whose word it is: the user's own node, or the home of the channels. */
+  node_id: string;
+  user_id: string;
+  status: Presence;
+  message?: string | undefined;
+  last_seen: string;
+  /** Channels in which it is shown. */
+  channels: string[];
+}
+
+/** Gateways say once more who is there: the users of these channels, for a node that has members in them, or all of their users. */
+export type PresenceWanted = { node_id: string; channel_ids: string[] } | { node_id?: undefined };
+
 export const FEDERATION = {
   /** This node's document as other nodes see it: with the address, the binding and the certificate keys of its links. */
   document: rpc<object, { document: Record<string, unknown> }>('federation.document', 'federation', 'gateway'),
-  /** `ed25519:` key of a node, as it was pinned; looks for a node that was not seen yet. */
-  key: rpc<{ node_id: string }, { key: string }>('federation.key', 'federation', 'trust-chain', 'channel'),
+  /** `ed25519:` key of a node, as it was pinned, and those that it has had before; looks for a node that was not seen yet. */
+  key: rpc<{ node_id: string }, { key: string; former?: string[] | undefined }>(
+    'federation.key',
+    'federation',
+    'trust-chain',
+    'channel',
+  ),
 
   /**
    * Finds the node at a host (`chat.example.com`, with a port or as a URL; also by the SRV records of the name) and pins its key, so that
@@ -106,5 +127,11 @@ export const FEDERATION = {
   forward: rpc<PeerQuestion, { body: Record<string, unknown> }>('federation.forward.*', 'federation', 'federation'),
   /** The node can be reached again: what waits for it need not wait any longer. */
   linkUp: topic<{ node_id: string }>('federation.event.link-up', 'federation', 'keys', 'channel', 'trust-chain'),
+  /** `federation.event.typing.<channel_id>`: a user of another node types. */
+  typing: topic<TypingChanged>('federation.event.typing.*', 'federation', 'gateway'),
+  presence: topic<RemotePresence>('federation.event.presence', 'federation', 'gateway', 'federation'),
+  presenceWanted: topic<PresenceWanted>('federation.event.presence-wanted', 'federation', 'gateway'),
+  /** No instance has had a link to the node for a while, or it may not be heard any longer: nobody knows who is there. */
+  nodeGone: topic<{ node_id: string }>('federation.event.node-gone', 'federation', 'gateway'),
   linkMoved: topic<LinkMoved>('federation.event.link-moved', 'federation', 'federation'),
 } as const;

@@ -11,10 +11,21 @@ export interface PresenceChanged {
   channels: string[];
 }
 
-/** A gateway's users as it starts or answers one that does; sent in chunks. */
+/** A gateway's users as it starts, answers one that does, or is asked by the federation service (`PresenceWanted`); sent in chunks. */
 export interface PresenceSnapshot {
   gateway_id: string;
-  users: { user_id: string; status: Presence; message?: string | undefined; last_seen: string; hidden: boolean }[];
+  /** The node for which the federation service has asked; only users whom its members may see, each with the `channels` in which they do. */
+  wanted_for?: string | undefined;
+  users: PresenceOfUser[];
+}
+
+export interface PresenceOfUser {
+  user_id: string;
+  status: Presence;
+  message?: string | undefined;
+  last_seen: string;
+  hidden: boolean;
+  channels?: string[] | undefined;
 }
 
 /** Says that a gateway lives; one that is silent for three beats is forgotten together with its users. */

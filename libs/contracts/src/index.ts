@@ -6,5 +6,6 @@ export * from './gateway.js';
 export * from './keys.js';
 export * from './peer.js';
 export * from './permissions.js';
+export * from './reports.js';
 export * from './subjects.js';
 export * from './trust.js';

@@ -2,7 +2,9 @@ import type {
   ClaimedKeys,
   DeviceReference,
   KeyMessage,
+  MovedTo,
   OrderStatement,
+  RoutedMessage,
   SentKeys,
   TrustEntry,
   TrustHead,
@@ -21,15 +23,19 @@ import type { TrustUpdate } from './trust.js';
 export const PEER = {
   /** A user of this node, as others may see him. */
   user_lookup: rpc<PeerCall<{ user_id: string }>, Profile>('peer.user-lookup', 'auth', 'federation'),
-  /** Whether a user of this node takes DMs from others (§4.2). */
-  direct_messages: rpc<PeerCall<{ user_id: string }>, { allow: boolean }>('peer.direct-messages', 'auth', 'federation'),
+  /** Whether a user of this node takes DMs from others (§4.2). Who has moved takes none: `moved_to` says where. */
+  direct_messages: rpc<PeerCall<{ user_id: string }>, { allow: boolean; moved_to?: MovedTo }>(
+    'peer.direct-messages',
+    'auth',
+    'federation',
+  ),
   /** Device logs of users of this node. */
   device_logs: rpc<PeerCall<{ users: { user_id: string; after?: number | undefined }[] }>, { logs: DeviceLog[] }>(
     'peer.device-logs',
     'auth',
     'federation',
   ),
-  /** A device log of the asking node has grown. */
+  /** A device log of the asking node has grown, or its user has moved. */
   devices_changed: rpc<PeerCall<{ user_id: string; seq: number; hash: string }>, object>(
     'peer.devices-changed',
     'auth',
@@ -48,6 +54,9 @@ export const PEER = {
     'federation',
   ),
 
+  /** §10.2: for all devices of a user of this node. */
+  route_message: rpc<PeerCall<RoutedMessage>, object>('peer.route-message', 'keys', 'federation'),
+
   /** A channel whose home is here, by `#name` or id, as far as this user of the asking node may know of it. */
   channel_info: rpc<PeerCall<{ channel: string; user_id: string }>, C.HomedChannel>(
     'peer.channel-info',
@@ -64,6 +73,15 @@ export const PEER = {
   channel_history: rpc<PeerCall<C.HistoryRequest>, C.HistoryPage>('peer.channel-history', 'channel', 'federation'),
   /** The home of a channel, of an invitation to a user of the asked node. Safe to repeat. */
   channel_notice: rpc<PeerCall<C.ChannelNotice>, object>('peer.channel-notice', 'channel', 'federation'),
+  /**
+   * The home of a channel moves. FEDERATION_ERROR `handover_conflict` where another hand-over of this epoch was taken before; CONFLICT
+   * `behind` (with `last_seq`) where the node that shall be the home has not everything yet, `name_taken` where it has such a channel.
+   */
+  channel_handover: rpc<PeerCall<C.PeerHandover>, C.PeerHandoverAnswer>(
+    'peer.channel-handover',
+    'channel',
+    'federation',
+  ),
   /** What a channel's home has ordered, for the replica here; the home's signature over the order was checked. */
   entries: rpc<PeerCall<C.EntryBatch & { order: OrderStatement }>, { last_seq: number }>(
     'peer.entries',

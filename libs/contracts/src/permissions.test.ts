@@ -28,10 +28,12 @@ describe('bus permissions', () => {
         CHANNEL.membershipChanged.subject,
         CHANNEL.invitationChanged.subject,
         CHANNEL.postRefused.subject,
+        CHANNEL.homeMoved.subject,
         CHANNEL.devicesChanged.subject,
         AUTH.deviceLogs.subject,
         AUTH.settings.subject,
         FEDERATION.ask.subject,
+        FEDERATION.key.subject,
         TRUST.standings.subject,
       ].sort(),
     );

@@ -5,8 +5,10 @@ import type {
   DeviceReference,
   KeyMessage,
   KeyStock,
+  MovedTo,
   Prekey,
   QueuePage,
+  RoutedMessage,
   SentKeys,
 } from '@dcp/protocol';
 import * as A from './auth.js';
@@ -25,6 +27,7 @@ export const AUTH = {
     'auth',
     'gateway',
     'federation',
+    'trust-chain',
   ),
   jwks: rpc<object, { keys: A.PublicJwk[] }>('auth.jwks', 'auth', 'gateway'),
   register: rpc<A.RegisterRequest, A.RegisterAnswer>('auth.register', 'auth', 'gateway'),
@@ -53,6 +56,7 @@ export const AUTH = {
     'auth',
     'gateway',
     'channel',
+    'trust-chain',
   ),
   appendDevice: rpc<{ session: A.Session; entry: Record<string, unknown> }, { seq: number; hash: string }>(
     'auth.devices.append',
@@ -79,6 +83,15 @@ export const AUTH = {
     { user_id: string }
   >('auth.accounts.update', 'auth', 'gateway'),
   removeAccount: rpc<{ session: A.Session }, { user_id: string }>('auth.accounts.remove', 'auth', 'gateway'),
+  /**
+   * The caller's account goes on at another node (`MovedTo`): from now until `until` whoever asks for it is led there, then it ends. Safe to
+   * repeat. 2000 with the fault when the record is not to be believed, CONFLICT `older_move` when a later one is known.
+   */
+  moveAccount: rpc<{ session: A.Session; moved_to: Record<string, unknown> }, { moved_to: MovedTo; until: string }>(
+    'auth.accounts.move',
+    'auth',
+    'gateway',
+  ),
 
   suspend: rpc<{ session: A.Session; user_id: string; suspended: boolean }, { user_id: string; suspended: boolean }>(
     'auth.admin.suspend',
@@ -95,6 +108,8 @@ export const AUTH = {
 
   devicesChanged: topic<A.DevicesChanged>('auth.event.devices-changed', 'auth', 'channel', 'keys'),
   sessionsRevoked: topic<A.SessionsRevoked>('auth.event.sessions-revoked', 'auth', 'gateway'),
+  /** A user of this node, or one of another whom this node knows. */
+  userMoved: topic<A.UserMoved>('auth.event.user-moved', 'auth', 'gateway'),
   settingsChanged: topic<A.AccountSettings>('auth.event.settings-changed', 'auth', 'gateway'),
   keysChanged: topic<{ keys: A.PublicJwk[] }>('auth.event.keys-changed', 'auth', 'gateway'),
 } as const;
@@ -133,14 +148,28 @@ export const CHANNEL = {
   /** INSUFFICIENT_PERMISSIONS unless the user is a member. */
   membership: rpc<{ user_id: string; channel_id: string }, C.Membership>('channel.membership', 'channel', 'gateway'),
 
-  history: rpc<C.HistoryRequest, C.HistoryPage>('channel.history', 'channel', 'gateway'),
-  range: rpc<C.RangeRequest, C.EntryBatch & { head: number }>('channel.range', 'channel', 'gateway', 'federation'),
+  history: rpc<C.HistoryRequest, C.HistoryPage>('channel.history', 'channel', 'gateway', 'trust-chain'),
+  range: rpc<C.RangeRequest, C.EntryBatch & { head: number }>(
+    'channel.range',
+    'channel',
+    'gateway',
+    'federation',
+    'trust-chain',
+  ),
   /** Other nodes that have members in channels whose home is here. In pages by channel id: of all channels, or of one. */
   audience: rpc<
     { channel_id?: string | undefined; after?: string | undefined },
-    { channels: { channel_id: string; last_seq: number; nodes: C.AudienceNode[] }[]; next?: string }
+    { channels: C.AudienceChannel[]; next?: string }
   >('channel.audience', 'channel', 'federation'),
   heads: rpc<{ channel_ids: string[] }, { heads: Record<string, number> }>('channel.heads', 'channel', 'gateway'),
+
+  /** Where a channel has its home, for its members: what the owner's client needs to sign a hand-over. */
+  home: rpc<{ user_id: string; channel_id: string }, C.ChannelHome>('channel.home', 'channel', 'gateway'),
+  /**
+   * Moves the home of a channel, by its owner's word. Answered `moving` when the new home has not taken it yet. Errors as
+   * `PEER.channel_handover`; NODE_UNREACHABLE when one of the two nodes is away, and then nothing has changed.
+   */
+  handOver: rpc<C.HandOverRequest, C.ChannelHome>('channel.hand-over', 'channel', 'gateway'),
 
   /** Removes a user from every channel and wipes what he wrote: an ended temporary account, or one that its owner deletes. Safe to repeat. */
   forgetUser: rpc<{ user_id: string }, { channels: number; entries: number }>('channel.forget-user', 'channel', 'auth'),
@@ -149,6 +178,8 @@ export const CHANNEL = {
   entries: topic<C.EntryBatch>('channel.entries.*', 'channel', 'gateway', 'federation'),
   membershipChanged: topic<C.MembershipChanged>('channel.event.membership-changed', 'channel', 'gateway'),
   invitationChanged: topic<C.InvitationChanged>('channel.event.invitation-changed', 'channel', 'gateway'),
+  /** The home of a channel is another now. */
+  homeMoved: topic<{ channel_id: string }>('channel.event.home-moved', 'channel', 'channel', 'federation', 'gateway'),
   /** A post that was answered `queued` will not be ordered. One that was is heard as an entry. */
   postRefused: topic<C.PostRefused>('channel.event.post-refused', 'channel', 'gateway'),
   devicesChanged: topic<C.MemberDevicesChanged>('channel.event.devices-changed', 'channel', 'gateway'),
@@ -161,6 +192,8 @@ export const KEYS = {
   claim: rpc<{ session: A.Session; devices: DeviceReference[] }, ClaimedKeys>('keys.claim', 'keys', 'gateway'),
 
   send: rpc<{ session: A.Session; messages: KeyMessage[] }, SentKeys>('keys.queue.send', 'keys', 'gateway'),
+  /** To all devices of a user of any node (§10.2); `devices`: how many of this node. */
+  route: rpc<{ session: A.Session; message: RoutedMessage }, { devices: number }>('keys.route', 'keys', 'gateway'),
   fetch: rpc<{ session: A.Session; after: number; limit: number }, QueuePage>('keys.queue.fetch', 'keys', 'gateway'),
   /** Everything up to a number was taken and written down: it is gone. */
   acknowledge: rpc<{ session: A.Session; up_to: number }, { left: number }>('keys.queue.ack', 'keys', 'gateway'),
@@ -185,6 +218,9 @@ export const KEYS = {
     'gateway',
   ),
 
+  /** A node can be reached: what waits for it goes now, before the messages that it unlocks. Resolves within some seconds. */
+  relay: rpc<{ node_id: string }, { waits: boolean }>('keys.relay', 'keys', 'federation'),
+
   /** Everything of a removed account. Safe to repeat. */
   forgetUser: rpc<{ user_id: string }, { deleted: number }>('keys.forget-user', 'keys', 'auth'),
 
@@ -193,9 +229,9 @@ export const KEYS = {
 } as const;
 
 export const GATEWAY = {
-  presence: topic<G.PresenceChanged>('gateway.presence.changed', 'gateway', 'gateway'),
-  presenceSnapshot: topic<G.PresenceSnapshot>('gateway.presence.snapshot', 'gateway', 'gateway'),
-  beat: topic<G.GatewayBeat>('gateway.beat', 'gateway', 'gateway'),
+  presence: topic<G.PresenceChanged>('gateway.presence.changed', 'gateway', 'gateway', 'federation'),
+  presenceSnapshot: topic<G.PresenceSnapshot>('gateway.presence.snapshot', 'gateway', 'gateway', 'federation'),
+  beat: topic<G.GatewayBeat>('gateway.beat', 'gateway', 'gateway', 'federation'),
   /** `gateway.typing.<channel_id>` */
-  typing: topic<G.TypingChanged>('gateway.typing.*', 'gateway', 'gateway'),
+  typing: topic<G.TypingChanged>('gateway.typing.*', 'gateway', 'gateway', 'federation'),
 } as const;

@@ -1,5 +1,6 @@
 import type {
   DecisionAction,
+  MessageReport,
   NewDecision,
   TrustEntry,
   TrustEvidence,
@@ -9,6 +10,7 @@ import type {
 } from '@dcp/protocol';
 import type { Session } from './auth.js';
 import { rpc, topic } from './define.js';
+import type { ProvenMessage, Report, ReportQuery, ReportReceipt } from './reports.js';
 
 export interface NodeLevel {
   node_id: string;
@@ -40,6 +42,13 @@ export interface Decision {
   issued: string;
   expires: string | null;
   evidence: TrustEvidence | null;
+  /**
+   * Whether `evidence.proof` shows, by a signature of the author that was checked here, that he (or a user of the blocked node) wrote the
+   * flagged message, or the one for which he is judged. Null: there is no proof, or it could not be checked yet.
+   */
+  evidence_verified: boolean | null;
+  /** What he wrote. Null unless `evidence_verified`. */
+  proven: ProvenMessage | null;
   note: string | null;
   /** The moderator; null where only the node is known. */
   by: string | null;
@@ -114,7 +123,7 @@ export interface TrustProof {
 
 type Admin<T> = { session: Session } & T;
 
-/** All but the level and standing questions are the administrators': others get 1002. */
+/** All but the level and standing questions and `report` are the administrators': others get 1002. */
 export const TRUST = {
   /** Every node whose level is not `unknown`, or was set to it, in pages. */
   levels: rpc<{ after?: string | undefined }, { levels: NodeLevel[]; next?: string }>(
@@ -138,6 +147,24 @@ export const TRUST = {
   /** An administrator's word on a decision of another node, or on a flagged message. */
   judge: rpc<Admin<{ id: string; verdict: 'approve' | 'reject' }>, Decision>('trust.judge', 'trust-chain', 'gateway'),
   appeal: rpc<Admin<{ id: string; note: string | null }>, Decision>('trust.appeal', 'trust-chain', 'gateway'),
+
+  /**
+   * By any user of this node: a message for its administrators. It is taken even if it cannot be verified; 3002 `too_many_reports` and
+   * `reports_full`. The same message again is the same report.
+   */
+  report: rpc<{ session: Session; report: MessageReport }, ReportReceipt>(
+    'trust.reports.make',
+    'trust-chain',
+    'gateway',
+  ),
+  /** Newest first. */
+  reports: rpc<Admin<ReportQuery>, { reports: Report[]; next?: string }>(
+    'trust.reports.list',
+    'trust-chain',
+    'gateway',
+  ),
+  /** Closes a report that needs no decision. */
+  dismissReport: rpc<Admin<{ id: string }>, Report>('trust.reports.dismiss', 'trust-chain', 'gateway'),
 
   overrides: rpc<Admin<{ after?: string | undefined }>, { overrides: Override[]; next?: string }>(
     'trust.overrides.list',

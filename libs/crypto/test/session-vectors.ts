@@ -79,6 +79,20 @@ export const messageSeal = read<{
   }[];
 }>('message-seal');
 
+export const disclosedKey = read<{
+  key_id: string;
+  messages: {
+    name: string;
+    start: { n: number; chain_key: Hex };
+    frame: { id: string; n: number };
+    conversation_key: Hex;
+    additional_data: Hex;
+    nonce: Hex;
+    ciphertext: Hex;
+    content: Hex;
+  }[];
+}>('disclosed-key');
+
 export const messagePadding = read<{
   opens: { name: string; codec?: 'brotli'; content: Hex; padded: Hex }[];
   refused: { name: string; padded: Hex }[];

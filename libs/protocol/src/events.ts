@@ -2,6 +2,7 @@ import type { ErrorBody } from './errors.js';
 import type { Presence } from './commands.js';
 import type { KeyStock } from './keys.js';
 import type { Message } from './messages.js';
+import type { MovedTo } from './move.js';
 
 /** What a node says on a socket (§7.2 and profile §4). `channel` is the viewer's name, `channel_id` the lasting identity. */
 export interface DeliveredMessage extends Message {
@@ -32,6 +33,8 @@ export type ServerEvent =
   | { event: 'keys_low'; data: KeyStock }
   /** The device log of somebody whom this socket's channels hold has grown: read it before the next message. */
   | { event: 'devices_changed'; data: { user_id: string; seq: number; hash: string } }
+  /** Somebody of this socket's channels has moved to another node; the record is for its receiver to check. */
+  | { event: 'user_moved'; data: { user_id: string; moved_to: MovedTo } }
   | { event: 'session'; data: { reason: 'refresh_required' | 'revoked' | 'expired'; session_id?: string } }
   | { event: 'ack'; id?: string; data: Record<string, unknown> }
   | { event: 'error'; id?: string; error: ErrorBody };

@@ -1,15 +1,25 @@
 import * as z from 'zod';
+import { PRESENCE } from './commands.js';
 import {
   base64Field,
+  channelIdField,
   hashField,
+  hybridSignatureField,
+  mlDsaKeyField,
   ed25519KeyField,
   nodeIdField,
   signatureField,
+  textUpTo,
   timeField,
   userIdField,
 } from './fields.js';
 
 /** Federation between home nodes (§10, profile §6): what one node tells another. */
+
+/** Changes of key that a node's document tells of: with post-quantum keys a step is 7 KB long. */
+export const MAX_ROTATIONS = 8;
+/** The longest document, as JSON. */
+export const MAX_NODE_DOCUMENT = 96 * 1024;
 
 export const FEDERATION_PROTOCOL = 'dcp-fed-v1';
 
@@ -26,18 +36,33 @@ export const keyRotation = z.looseObject({
   node: nodeIdField,
   from: ed25519KeyField,
   to: ed25519KeyField,
+  /** The post-quantum key that comes with `to`. */
+  to_pq: mlDsaKeyField.optional(),
   issued: timeField,
+  /** By `from` and the post-quantum key beside it, where there was one: over the step without `hybrid` and `signature`. */
+  hybrid: hybridSignatureField.optional(),
   signature: signatureField,
 });
 export type KeyRotation = z.infer<typeof keyRotation>;
 
-/** `/.well-known/dcp/node.json`, signed by the first of its `keys` (TYPE NODE). */
+/** A document or step as its `hybrid` signature covers it; `signature` covers `hybrid` as well. */
+export function withoutSignatures(object: object): object {
+  const { signature: _signature, hybrid: _hybrid, ...rest } = object as { signature?: unknown; hybrid?: unknown };
+  return rest;
+}
+
+/** The first `ml-dsa-65:` key of a document, if it has one: then nothing of the node is believed that this key has not signed too. */
+export function postQuantumKey({ keys }: Pick<NodeDocument, 'keys'>): string | undefined {
+  return keys.find((key) => key.startsWith('ml-dsa-65:'));
+}
+
+/** `/.well-known/dcp/node.json`, signed by the first of its `keys` (TYPE NODE), an `ed25519:` one. */
 export const nodeDocument = z.looseObject({
   id: nodeIdField,
   name: z.string().max(100).optional(),
   version: z.string().max(40),
   features: z.array(z.string().max(40)).max(64),
-  keys: z.array(ed25519KeyField).min(1).max(4),
+  keys: z.tuple([ed25519KeyField], z.union([ed25519KeyField, mlDsaKeyField])).refine((keys) => keys.length <= 4),
   endpoints: z.array(z.string().max(300)).max(8),
   binding: z.enum(LINK_BINDINGS),
   /** `wss://host[:port]/federation/v1`; only with a binding other than `none`. */
@@ -45,10 +70,11 @@ export const nodeDocument = z.looseObject({
   /** Mode `spki`: SHA-256 of the public keys (SubjectPublicKeyInfo) of the edge's certificates. */
   spki: z.array(hashField).max(8).optional(),
   /** From the oldest to the present key. */
-  rotations: z.array(keyRotation).max(32).optional(),
+  rotations: z.array(keyRotation).max(MAX_ROTATIONS).optional(),
   issued: timeField,
   /** Grows with every change: an older document never replaces a newer one. */
   sequence: z.number().int().min(0),
+  hybrid: hybridSignatureField.optional(),
   signature: signatureField,
 });
 export type NodeDocument = z.infer<typeof nodeDocument>;
@@ -76,7 +102,7 @@ export const routeMessageFrame = z.looseObject({
   type: z.literal('route_message'),
   source_node: nodeIdField,
   destination_user: userIdField,
-  encrypted_message: z.string().min(1).max(90_000),
+  encrypted_message: base64Field.min(1).max(90_000),
   signature: signatureField,
 });
 
@@ -101,6 +127,27 @@ export const answerFrame = z.looseObject({
   type: z.literal('answer'),
   id: z.string().min(1).max(64),
   body: z.record(z.string(), z.unknown()),
+});
+
+/** Somebody types in a channel (§7.2). Nobody answers; it may get lost. */
+export const typingFrame = z.looseObject({
+  type: z.literal('typing'),
+  channel_id: channelIdField,
+  user_id: userIdField,
+  typing: z.boolean(),
+});
+
+/** A user's `user_status` (§7.2) is said for so many channels at most. */
+export const MAX_PRESENCE_CHANNELS = 200;
+
+/** Whether a user is there (§7.2), for the members of these channels. Nobody answers; it may get lost. */
+export const presenceFrame = z.looseObject({
+  type: z.literal('presence'),
+  user_id: userIdField,
+  status: z.enum(PRESENCE),
+  message: textUpTo(200).optional(),
+  last_seen: timeField,
+  channels: z.array(channelIdField).min(1).max(MAX_PRESENCE_CHANNELS),
 });
 
 /** §14.1, for the question `id`. */
@@ -146,7 +193,12 @@ export const linkHello = z.looseObject({
 export type LinkHello = z.infer<typeof linkHello>;
 
 /** The second: the node key's signature (TYPE ROUTE) over `linkStatement`. */
-export const linkProof = z.looseObject({ type: z.literal('proof'), signature: signatureField });
+export const linkProof = z.looseObject({
+  type: z.literal('proof'),
+  signature: signatureField,
+  /** Over the same; from a node with a post-quantum key. */
+  hybrid: hybridSignatureField.optional(),
+});
 
 /** Why a link was not made; the last frame before it is closed. */
 export const linkRefusal = z.looseObject({

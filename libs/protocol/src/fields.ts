@@ -51,6 +51,18 @@ export const kemKeyField = z
   .max(1_700)
   .regex(new RegExp(`^ml-kem-768:${BASE64}$`), { error: 'not an ml-kem-768: key' });
 
+/** `ml-dsa-65:` and the 1,952 bytes of FIPS 204. */
+export const mlDsaKeyField = z
+  .string()
+  .max(2_700)
+  .regex(new RegExp(`^ml-dsa-65:${BASE64}$`), { error: 'not an ml-dsa-65: key' });
+
+/** `ed25519+ml-dsa-65:` and both raw signatures, in that order (profile §1). */
+export const hybridSignatureField = z
+  .string()
+  .max(4_600)
+  .regex(new RegExp(`^ed25519\\+ml-dsa-65:${BASE64}$`), { error: 'not a hybrid signature' });
+
 /** `ed25519:` and the 64-byte signature. */
 export const signatureField = z
   .string()

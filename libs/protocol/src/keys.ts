@@ -105,6 +105,16 @@ export interface SentKeys {
   full: DeviceReference[];
 }
 
+/** `from_device` of a queue's item that came by `route_message` (§10.2): `from_user` is then the id of the sender's node. */
+export const ROUTED = 'node';
+
+/** §10.2: bytes for a user that neither node can read. Who sends them they may say themselves. */
+export const routedMessage = z.looseObject({
+  destination_user: userIdField,
+  encrypted_message: base64Field.min(1).max(MAX_KEY_MESSAGE),
+});
+export type RoutedMessage = z.infer<typeof routedMessage>;
+
 export const fetchKeys = z.looseObject({
   after: z.number().int().min(0),
   limit: z.number().int().min(1).max(MAX_FETCH_KEYS).optional(),

@@ -4,6 +4,7 @@ import { DEFAULT_PAGE, MAX_PAGE, PRESENCE } from './commands.js';
 import { ENCRYPTION_MODES } from './genesis.js';
 import { messageReferenceField, timeField, userIdField } from './fields.js';
 import { messageSchema } from './messages.js';
+import { movedTo } from './move.js';
 
 /** Bodies of §8 and of the account endpoints (profile §3). Requests are parsed with these; OpenAPI is made from the same schemas. */
 
@@ -13,7 +14,12 @@ export const userProfile = z.looseObject({
   avatar: z.string().optional(),
   status: z.enum(PRESENCE).optional(),
   last_seen: timeField.optional(),
+  moved_to: movedTo.optional(),
 });
+
+/** `POST /api/v1/accounts/me/move`: the own account goes on at another node. */
+export const moveBody = z.looseObject({ moved_to: movedTo });
+export const moveAnswer = z.looseObject({ moved_to: movedTo, until: timeField });
 
 export const channelSummary = z.looseObject({
   id: z.string(),

@@ -23,13 +23,23 @@ export const DECISION_SUBJECTS = ['user', 'node', 'message'] as const;
 /** What the target of an action is. */
 export type DecisionSubject = (typeof DECISION_SUBJECTS)[number];
 
-/** §10.2: why. */
+/** `spam`, `harassment`, …: every community has its own. */
+export const evidenceTypeField = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,59}$/, { error: 'not a kind of evidence (a-z, 0-9, _ and -)' });
+
+/** §10.2: why. `proof` (report.ts) may be among its members; whoever reads it checks it by itself. */
 export const trustEvidence = z.looseObject({
-  type: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,59}$/, { error: 'not a kind of evidence (a-z, 0-9, _ and -)' }),
+  type: evidenceTypeField,
   messages: z.array(messageReferenceField).max(100),
   timestamp: timeField,
 });
 export type TrustEvidence = z.infer<typeof trustEvidence>;
+
+/** `rep_` and 16 of a-z, 2-7. */
+export const reportIdField = z.string().regex(/^rep_[a-z2-7]{16}$/, { error: 'not a report id' });
+/** Reports that one decision settles. */
+export const MAX_CITED_REPORTS = 20;
 
 const targetField = z.string().min(1).max(120);
 /** Messages a minute. */
@@ -66,6 +76,13 @@ export const newDecision = z
     evidence: trustEvidence.optional(),
     /** For the other nodes, who see it. */
     note: textUpTo(500).optional(),
+    /** Open reports that this settles; what they say goes into `evidence`. */
+    reports: z.array(reportIdField).min(1).max(MAX_CITED_REPORTS).optional(),
+    /**
+     * Puts the message of the first verified report and its key into `evidence.proof`, for good and for every node that reads this one's
+     * log; left out where the entry would grow beyond MAX_TRUST_ENTRY_BYTES.
+     */
+    with_proof: z.boolean().optional(),
   })
   .superRefine(fits);
 export type NewDecision = z.infer<typeof newDecision>;

@@ -9,7 +9,7 @@ const askedUser = z.looseObject({ user_id: userIdField });
 /** Everything that others may ask, and who answers it. */
 export function serveAuth(answering: Answering, rooms: AuthRooms): void {
   const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
-  const { account, admin, devices, login, node, registration, remote, retrieval, sessions } = rooms;
+  const { account, admin, devices, login, moves, node, registration, remote, retrieval, sessions } = rooms;
   serve(AUTH.node, () => node.describe());
   serve(AUTH.jwks, () => node.jwks());
   serve(AUTH.register, (request) => registration.register(request));
@@ -30,6 +30,7 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
     account.update(session, identity_file, retrieval_hash),
   );
   serve(AUTH.removeAccount, ({ session }) => account.remove(session.user_id));
+  serve(AUTH.moveAccount, ({ session, moved_to }) => moves.move(session, moved_to));
   serve(AUTH.suspend, ({ session, user_id, suspended }) => admin.suspend(session, user_id, suspended));
   serve(AUTH.approve, ({ session, user_id }) => admin.approve(session, user_id));
   serve(AUTH.pending, ({ session }) => admin.pending(session));
@@ -42,7 +43,8 @@ export function serveAuth(answering: Answering, rooms: AuthRooms): void {
 function servePeers(serve: Answering['serve'], { account, devices, remote }: AuthRooms): void {
   serve(PEER.user_lookup, ({ body }) => account.profile(parseWith(askedUser, body).user_id));
   serve(PEER.direct_messages, async ({ body }) => {
-    return { allow: (await account.settings(parseWith(askedUser, body).user_id)).allow_direct_messages };
+    const { allow_direct_messages: allow, moved_to } = await account.settings(parseWith(askedUser, body).user_id);
+    return moved_to === undefined ? { allow } : { allow, moved_to };
   });
   serve(PEER.device_logs, ({ body: { users } }) => devices.forPeer(users));
   serve(PEER.devices_changed, async ({ peer, body }) => {

@@ -27,6 +27,10 @@ const schema = z
       .regex(NODE_ID, { error: 'not a node id (8 of a-z, 0-9)' })
       .optional()
       .describe("Default: made from the node's public key"),
+    nodeRotationsFile: z
+      .string()
+      .optional()
+      .describe("What changes of the node's key have left behind (dcp federation rotate-key)"),
     nodeName: z.string().max(200).default('DCP home node').describe('Name that people see'),
     publicUrl: z
       .url({ protocol: /^https?$/ })
@@ -83,6 +87,7 @@ export const authConfigTable: ConfigTable<typeof schema> = {
     busPrefix: 'DCP_BUS_PREFIX',
     nodeKey: 'DCP_NODE_KEY',
     nodeId: 'DCP_NODE_ID',
+    nodeRotationsFile: 'DCP_NODE_ROTATIONS_FILE',
     nodeName: 'DCP_NODE_NAME',
     publicUrl: 'DCP_PUBLIC_URL',
     features: 'DCP_FEATURES',
@@ -102,6 +107,7 @@ export const authConfigTable: ConfigTable<typeof schema> = {
 type ModuleMember =
   | 'nodeKey'
   | 'nodeId'
+  | 'nodeRotationsFile'
   | 'nodeName'
   | 'publicUrl'
   | 'features'

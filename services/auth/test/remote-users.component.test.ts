@@ -1,41 +1,11 @@
-import { AUTH, FEDERATION, PEER, type PeerKind } from '@dcp/contracts';
-import type { Rpc, Subscription } from '@dcp/node-kit';
-import { type DeviceEntry, DcpError } from '@dcp/protocol';
+import { AUTH, PEER } from '@dcp/contracts';
+import type { DeviceEntry } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Bridge, bridge } from './support/bridge.js';
 import { addition, keyPair, newDevice, type Person, resident, revocation, sessionFor } from './support/person.js';
 import { refusalOf } from './support/refusal.js';
 import { BOTH_BUSES, World } from './support/world.js';
-
-/** What one node asks the other, as the federation would carry it. */
-interface Bridge {
-  asked: string[];
-  /** Set: the other node cannot be reached. */
-  away: boolean;
-  /** Answers instead of the other node. */
-  lie: ((kind: string, body: Record<string, unknown>, honest: Record<string, unknown>) => object) | undefined;
-  subscription: Subscription;
-}
-
-function bridge(from: World, to: World): Bridge {
-  const made: Partial<Bridge> = { asked: [], away: false, lie: undefined };
-  const self = made as Bridge;
-  self.subscription = from.federationBus.serve(
-    FEDERATION.ask,
-    async ({ node_id, kind, body }) => {
-      self.asked.push(kind);
-      if (self.away || node_id !== to.nodeId) throw new DcpError('NODE_UNREACHABLE', { node_id });
-      const call = { peer: { node_id: from.nodeId, trust: 'trusted' as const }, body };
-      const honest = await to.federationBus.request(
-        PEER[kind as PeerKind] as Rpc<object, Record<string, unknown>>,
-        call,
-      );
-      return { body: (self.lie?.(kind, body as Record<string, unknown>, honest) ?? honest) as Record<string, unknown> };
-    },
-    'federation',
-  );
-  return self;
-}
 
 describe.each(BOTH_BUSES)('users of other nodes over the %s bus', (kind) => {
   let here: World;

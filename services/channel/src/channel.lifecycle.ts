@@ -1,4 +1,4 @@
-import { FEDERATION } from '@dcp/contracts';
+import { CHANNEL, FEDERATION } from '@dcp/contracts';
 import { applyMigrations, type Subscription } from '@dcp/node-kit';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Answering } from './answering.js';
@@ -31,13 +31,18 @@ export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown
     await ensureSystemChannel({ pool, key: this.rooms.key, clock, logger });
     this.rooms.publisher.start();
     for (const responder of this.rooms.responders) responder.serve(this.#answering);
-    const { deviceNews, authorKeys, sender, banned } = this.rooms;
+    const { deviceNews, authorKeys, sender, filler, banned, homes, channels } = this.rooms;
     this.#news = [
       deviceNews.listen(),
       deviceNews.listenAll((userId) => authorKeys.forget(userId)),
+      this.parts.bus.subscribe(CHANNEL.homeMoved, ({ channel_id }) => {
+        homes.forget(channel_id);
+        channels.forget(channel_id);
+      }),
       this.parts.bus.subscribe(FEDERATION.linkUp, ({ node_id }) => sender.heard(node_id)),
     ];
     sender.start();
+    filler.start();
     banned.start();
     this.#checks = this.#registerChecks();
   }
@@ -46,6 +51,7 @@ export class ChannelLifecycle implements OnModuleInit, BeforeApplicationShutdown
     for (const news of this.#news.splice(0)) news.unsubscribe();
     this.rooms.banned.stop();
     await this.#answering.stop();
+    await this.rooms.filler.stop();
     await this.rooms.sender.stop();
     await this.rooms.commits.idle();
     await this.rooms.publisher.stop();

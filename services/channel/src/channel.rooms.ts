@@ -9,6 +9,12 @@ import { OpenDmService } from './dms/open-dm.service.js';
 import { ForgetResponder } from './forget/forget.responder.js';
 import { ForgetService } from './forget/forget.service.js';
 import { ForgetStore } from './forget/forget.store.js';
+import { FollowService } from './handover/follow.service.js';
+import { GiveService } from './handover/give.service.js';
+import { HandoverChecks } from './handover/handover-checks.js';
+import { HandoverResponder } from './handover/handover.responder.js';
+import { NewHome } from './handover/new-home.service.js';
+import { HandoverTeller } from './handover/teller.js';
 import { HistoryResponder } from './history/history.responder.js';
 import { HistoryService } from './history/history.service.js';
 import { HistoryStore } from './history/history.store.js';
@@ -40,6 +46,8 @@ import { PeerReads } from './peers/peer-reads.service.js';
 import { PeerResponder } from './peers/peer.responder.js';
 import { Asks } from './replicas/asks.js';
 import { HomeDirectory } from './replicas/home-directory.js';
+import { ChainFiller } from './replicas/chain-filler.js';
+import { ChainGapStore } from './replicas/chain-gap.store.js';
 import { RemoteChannels } from './replicas/remote-channels.js';
 import { ReplicaService } from './replicas/replica.service.js';
 import { ChainService } from './state/chain.service.js';
@@ -57,7 +65,10 @@ export class ChannelRooms {
   readonly responders: Responder[];
   readonly deviceNews: DeviceNews;
   readonly sender: OutgoingSender;
+  readonly filler: ChainFiller;
   readonly authorKeys: AuthorKeys;
+  readonly homes: HomeDirectory;
+  readonly channels: ChannelStore;
   readonly banned: BannedGuests;
 
   constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock }: Parts) {
@@ -87,8 +98,8 @@ export class ChannelRooms {
     const { nodeId } = this.key;
     const asks = new Asks(bus);
     const homes = new HomeDirectory(pool, clock);
-    const audience = new AudienceStore(pool);
-    const outgoing = new OutgoingStore(pool);
+    const audience = new AudienceStore(pool, nodeId);
+    const outgoing = new OutgoingStore(pool, nodeId);
     const sender = new OutgoingSender({
       asks,
       bus,
@@ -101,8 +112,14 @@ export class ChannelRooms {
       pool,
       clock,
       logger,
+      nodeId,
     });
     this.sender = sender;
+    this.homes = homes;
+    this.authorKeys = new AuthorKeys(bus);
+    const checks = new HandoverChecks({ bus, keys: this.authorKeys });
+    const moving = { pool, bus, asks, checks, sender, metrics, clock, logger, nodeId };
+    const follow = new FollowService(moving);
     const replicas = new ReplicaService({
       pool,
       limits,
@@ -110,6 +127,8 @@ export class ChannelRooms {
       bus,
       asks,
       homes,
+      checks,
+      follow,
       outgoing,
       publisher,
       metrics,
@@ -117,6 +136,7 @@ export class ChannelRooms {
       clock,
       logger,
     });
+    this.filler = new ChainFiller({ store: new ChainGapStore(pool, nodeId), asks, clock, logger, nodeId });
     const remotePosts = new RemotePosts({ asks, store: outgoing, sender, clock });
     const posts = new PostService({
       authorities,
@@ -127,16 +147,20 @@ export class ChannelRooms {
       logger,
       metrics,
       verifySignatures,
+      nodeId,
       remote: remotePosts,
     });
 
     const channels = new ChannelStore(this.prisma);
+    this.channels = channels;
     const members = new MembershipStore(this.prisma, pool);
     const forget = new ForgetStore(pool, nodeId);
     const remote = new RemoteChannels({
       asks,
       homes,
       replicas,
+      checks,
+      follow,
       channels,
       members,
       forget,
@@ -162,12 +186,11 @@ export class ChannelRooms {
     const states = new StateService({ channels, commits, pool, events, clock, verifySignatures });
     const chains = new ChainService(new ChainStore(pool), clock);
     const dms = new OpenDmService({ channels, members, commits, events, clock, limits, nodeId, asks, replicas });
-    this.authorKeys = new AuthorKeys(bus);
     this.banned = new BannedGuests({ bus, clock, logger, nodeId });
     this.deviceNews = new DeviceNews(bus, members, logger);
     const settings = new UpdateChannelService({ channels, membership, commits, node });
     const history = new HistoryService({ history: new HistoryStore(pool), members, asks, nodeId });
-    const reads = new PeerReads({ channels, members, chains, history, audience });
+    const reads = new PeerReads({ channels, members, chains, history, audience, pool });
     const changes = new PeerChanges({
       bus,
       keys: this.authorKeys,
@@ -180,8 +203,16 @@ export class ChannelRooms {
       forget,
       events,
       homes,
+      settings,
+      pool,
       nodeId,
     });
+    const give = new GiveService({ ...moving, follow, key: this.key, members, audience });
+    const newHome = new NewHome({ ...moving, follow, replicas });
+    const handovers = new HandoverTeller({ ...moving, follow });
+    // Posts of this node's own users, as if another node had relayed them: each with the key of its author's device.
+    const self = { node_id: nodeId, trust: 'trusted' } as const;
+    sender.attach({ handovers, orderHere: async (kept) => (await changes.post(self, { posts: kept })).results });
 
     this.responders = [
       new PostResponder(posts),
@@ -190,6 +221,7 @@ export class ChannelRooms {
       new StateResponder(states, chains, dms, remote, homes),
       new HistoryResponder(history),
       new ForgetResponder(new ForgetService(forget, events, remote, outgoing)),
+      new HandoverResponder(give, newHome, follow),
       new PeerResponder({ reads, changes, replicas, audience, sender, clock }),
     ];
   }

@@ -334,7 +334,7 @@ describe.each(BOTH_BUSES)('channels in mode node whose home is another node, ove
   it('names the nodes that must hear a channel', async () => {
     const { id } = await joined();
     expect(await nodes.bridge.audience(A, { channel_id: id })).toEqual({
-      channels: [{ channel_id: id, last_seq: 5, nodes: [{ node_id: B, since: 5 }] }],
+      channels: [{ channel_id: id, last_seq: 5, home_epoch: 1, begun: 0, nodes: [{ node_id: B, since: 5 }] }],
     });
     expect(await nodes.bridge.audience(B, { channel_id: id })).toEqual({ channels: [] });
     const all = await nodes.bridge.audience(A);

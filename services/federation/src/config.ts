@@ -38,6 +38,11 @@ const schema = z
       .meta({ example: 'wss://chat.example.com:8448/federation/v1' }),
     tlsCertFile: z.string().optional().describe('Certificate chain (PEM); default: one that the node makes and keeps'),
     tlsKeyFile: z.string().optional().describe('Its private key (PEM)'),
+    edgeCertFiles: z
+      .string()
+      .default('')
+      .transform((text) => text.split(',').flatMap((word) => word.trim() || []))
+      .describe('Certificates (PEM files, separated by commas) of an edge that ends TLS before the port: mode spki'),
     knownNodesFile: z.string().optional().describe('JSON file with known_nodes (§10.1)'),
     dnsServers: z
       .string()
@@ -48,6 +53,13 @@ const schema = z
       .stringbool()
       .optional()
       .describe('Whether nodes may be looked for at private addresses; default: only when bound to loopback'),
+    presence: z
+      .stringbool()
+      .default(false)
+      .describe('Whether nodes that are rated, and not blocked, hear which users are there, and are heard'),
+    presenceGraceMs: milliseconds(30_000).describe(
+      'The users of a node to which there is no link for so long are shown offline',
+    ),
     maxLinks: count(1_000).describe('Links to other nodes at most'),
     maxPeers: count(100_000).describe('Nodes that are remembered'),
     maxWaiting: count(1_024).describe('Questions to one node that wait for answers'),
@@ -62,6 +74,10 @@ const schema = z
     sweepMs: milliseconds(60_000).describe('How often old rows are removed'),
     healthPort: z.coerce.number().int().min(0).max(65_535).default(9_090).describe('/healthz, /readyz and /metrics'),
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  })
+  .refine(({ edgeCertFiles, url }) => edgeCertFiles.length === 0 || url !== undefined, {
+    path: ['url'],
+    error: 'behind an edge others find the port at the address of the edge: say which',
   })
   .refine(({ tlsCertFile, tlsKeyFile }) => (tlsCertFile === undefined) === (tlsKeyFile === undefined), {
     path: ['tlsKeyFile'],
@@ -87,9 +103,12 @@ export const federationConfigTable: ConfigTable<typeof schema> = {
     url: 'DCP_FEDERATION_URL',
     tlsCertFile: 'DCP_FEDERATION_TLS_CERT_FILE',
     tlsKeyFile: 'DCP_FEDERATION_TLS_KEY_FILE',
+    edgeCertFiles: 'DCP_FEDERATION_EDGE_CERT_FILES',
     knownNodesFile: 'DCP_KNOWN_NODES_FILE',
     dnsServers: 'DCP_DNS_SERVERS',
     allowPrivate: 'DCP_FEDERATION_ALLOW_PRIVATE',
+    presence: 'DCP_FEDERATION_PRESENCE',
+    presenceGraceMs: 'DCP_FEDERATION_PRESENCE_GRACE_MS',
     maxLinks: 'DCP_FEDERATION_MAX_LINKS',
     maxPeers: 'DCP_FEDERATION_MAX_PEERS',
     maxWaiting: 'DCP_FEDERATION_MAX_WAITING',

@@ -2,7 +2,7 @@ import { at, FEDERATION } from '@dcp/contracts';
 import { invalidFormat, NODE_ID } from '@dcp/protocol';
 import type { Answering } from './answering.js';
 import type { FederationRooms } from './federation.rooms.js';
-import { untrue } from './peers/document-checks.js';
+import { formerKeys, untrue } from './peers/document-checks.js';
 
 /** Everything that others may ask, and who answers it. */
 export function serveFederation(answering: Answering, rooms: FederationRooms): void {
@@ -24,7 +24,8 @@ async function meet({ discovery, trust }: FederationRooms, via: string): Promise
   return { node_id };
 }
 
-async function pinnedKey({ peers, discovery }: FederationRooms, nodeId: string): Promise<{ key: string }> {
+async function pinnedKey({ peers, discovery }: FederationRooms, nodeId: string) {
   if (!NODE_ID.test(nodeId)) throw invalidFormat('not a node id', 'node_id');
-  return { key: ((await peers.find(nodeId)) ?? (await discovery.find(nodeId))).key };
+  const { key, document } = (await peers.find(nodeId)) ?? (await discovery.find(nodeId));
+  return { key, former: formerKeys(document) };
 }

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { randomId } from '@dcp/node-kit';
 import type { KnownNode } from '@dcp/protocol';
 import { DoctorService } from './admin/doctor.service.js';
+import { PeerGauges } from './admin/peer-gauges.js';
 import { PeersService } from './admin/peers.service.js';
 import { AnswerService } from './asks/answer.service.js';
 import { AskService } from './asks/ask.service.js';
@@ -14,6 +16,8 @@ import { Names } from './discovery/names.js';
 import { Audience } from './feed/audience.js';
 import { CursorStore } from './feed/cursor.store.js';
 import { FeedService } from './feed/feed.service.js';
+import { Orders } from './feed/orders.js';
+import { RecentEntries } from './feed/recent-entries.js';
 import { ReceiveService } from './feed/receive.service.js';
 import { ReplicaStore } from './feed/replica.store.js';
 import { Dialler } from './link/dialler.js';
@@ -29,6 +33,7 @@ import { TlsIdentityStore } from './node/tls-identity.store.js';
 import type { Parts } from './parts.js';
 import { PeerStore } from './peers/peer.store.js';
 import { PinningService } from './peers/pinning.service.js';
+import { TypingRelay } from './signals/typing-relay.js';
 import { Sweeper } from './sweeper.js';
 import { TrustLevels } from './trust/trust-levels.js';
 
@@ -45,6 +50,8 @@ export class FederationRooms {
   readonly asks: AskService;
   readonly answers: AnswerService;
   readonly feed: FeedService;
+  readonly typing: TypingRelay;
+  readonly gauges: PeerGauges;
   readonly admin: PeersService;
   readonly doctor: DoctorService;
   readonly sweeper: Sweeper;
@@ -52,7 +59,7 @@ export class FederationRooms {
   readonly #pinning: PinningService;
   #listener: Listener | undefined;
   #port = 0;
-  #spki = '';
+  #spki: string[] = [];
 
   constructor(
     private readonly parts: Parts,
@@ -66,7 +73,9 @@ export class FederationRooms {
     this.trust = new TrustLevels(bus, logger);
     this.peers = new PeerStore(prisma);
     this.#seen = new SeenFrameStore(pool);
-    this.#pinning = new PinningService(this.peers, clock, metrics, logger, config.maxPeers);
+    this.#pinning = new PinningService(this.peers, clock, metrics, logger, config.maxPeers, (node) =>
+      this.trust.isRated(node),
+    );
     this.names = new Names(config.dnsServers, mayGoPrivate(config));
     this.discovery = new DiscoveryService(this.key.nodeId, this.#pinning, this.peers, this.names, known, logger);
     const rates = new StrangerRates(config.unknownAsksAMinute);
@@ -77,7 +86,7 @@ export class FederationRooms {
     const answer = this.answers.answer.bind(this.answers);
     const { key, discovery, peers, trust } = this;
     this.links = new Links({
-      link: { ...config, key, logger, metrics, answer },
+      link: { ...config, key, logger, metrics, answer, signal: (peer, frame) => this.typing.heard(peer, frame) },
       leases: new LeaseStore(pool, this.instance, config.leaseMs),
       dialler: new Dialler(this.#handshake(), this.names),
       ...{ discovery, peers, trust, bus, logger, metrics },
@@ -85,14 +94,19 @@ export class FederationRooms {
       ...{ maxLinks: config.maxLinks, leaseMs: config.leaseMs, retryMs: config.retryMs },
     });
     this.asks = new AskService(key.nodeId, this.links, this.trust, bus, metrics);
+    const audience = new Audience(bus);
     this.feed = new FeedService({
-      ...{ bus, key, trust, logger, metrics },
-      audience: new Audience(bus),
+      ...{ bus, trust, logger, metrics },
+      orders: new Orders(key),
+      recent: new RecentEntries(),
+      audience,
       cursors: new CursorStore(pool),
       links: this.links,
       ...{ retryMs: config.retryMs, scanMs: config.scanMs },
     });
     const { document, names, links, feed } = this;
+    this.typing = new TypingRelay({ own: key.nodeId, bus, links, audience, replicas, metrics, logger });
+    this.gauges = new PeerGauges(parts.metrics, links, feed, trust);
     this.admin = new PeersService(peers, links, feed, trust);
     this.doctor = new DoctorService({ document, discovery, peers, names, links, clock });
     this.sweeper = new Sweeper({ seen: this.#seen, peers: this.peers, clock, logger });
@@ -101,17 +115,19 @@ export class FederationRooms {
   /** What the own document says of the way in. */
   doorplate() {
     const { url, host } = this.parts.config;
-    return { url, host, port: this.#port, spki: this.#spki };
+    const binding = this.#isBehindEdge ? ('spki' as const) : ('exporter' as const);
+    return { url, host, port: this.#port, binding, spki: this.#spki };
   }
 
   /** The port for other nodes. */
   async openListener(tls: TlsIdentity): Promise<void> {
     const { config, logger, metrics } = this.parts;
-    this.#spki = spkiHash(tls.certificate);
+    this.#spki = await this.#certificatesMet(tls);
     this.#listener = new Listener(
       {
         handshake: this.#handshake(),
         maxLinks: config.maxLinks,
+        isBehindEdge: this.#isBehindEdge,
         logger,
         metrics: federationMetrics(metrics),
         mayCome: (nodeId) => this.links.mayCome(nodeId),
@@ -124,16 +140,30 @@ export class FederationRooms {
     this.#port = await this.#listener.open(config.host, config.port);
   }
 
+  get #isBehindEdge(): boolean {
+    return this.parts.config.edgeCertFiles.length > 0;
+  }
+
+  async #certificatesMet(own: TlsIdentity): Promise<string[]> {
+    if (!this.#isBehindEdge) return [spkiHash(own.certificate)];
+    const edge = await Promise.all(this.parts.config.edgeCertFiles.map((file) => readFile(file, 'utf8')));
+    return edge.map(spkiHash);
+  }
+
   start(): void {
     this.trust.onChange = (changed) => this.links.levelChanged(changed);
     this.trust.start();
     this.feed.start();
+    this.typing.start();
+    this.gauges.start();
     this.links.start();
     this.sweeper.start(this.parts.config.sweepMs);
   }
 
   async stop(): Promise<void> {
     this.trust.stop();
+    this.typing.stop();
+    this.gauges.stop();
     await this.sweeper.stop();
     await this.feed.stop();
     await this.links.stop();

@@ -14,6 +14,8 @@ export interface FederationMetrics {
   fed: { inc(count: number): void };
   lag: { set(value: number): void };
   conflicts: { inc(): void };
+  typing: Count<'result'>;
+  presence: Count<'result'>;
 }
 
 export function federationMetrics(metrics: Metrics): FederationMetrics {
@@ -50,6 +52,16 @@ export function federationMetrics(metrics: Metrics): FederationMetrics {
       name: 'dcp_federation_lag',
       help: 'Entries that linked nodes have not taken yet',
       labels: [],
+    }),
+    typing: metrics.counter({
+      name: 'dcp_federation_typing_total',
+      help: 'Typing of users between nodes: heard, told, dropped for a slow link, or refused',
+      labels: ['result'],
+    }),
+    presence: metrics.counter({
+      name: 'dcp_federation_presence_total',
+      help: 'Presence of users between nodes: heard, told, dropped for a slow link or a full queue, or refused',
+      labels: ['result'],
     }),
     conflicts: metrics.counter({
       name: 'dcp_federation_order_conflicts_total',

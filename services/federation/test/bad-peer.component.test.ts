@@ -1,4 +1,5 @@
-import { randomBytes, toBase64 } from '@dcp/crypto';
+import { fromBase64, nodePostQuantumKey, randomBytes, signHybrid, toBase64 } from '@dcp/crypto';
+import { signingInput } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { BadPeer, type Deviation, tlsVersionOf } from './support/bad-peer.js';
@@ -34,25 +35,12 @@ describe('a peer that breaks the rules', () => {
     expect(await peer.next('answer')).toMatchObject({ id: '1', body: { user_id: 'x' } });
   });
 
-  it('[DCP-10.2-04] is answered to the literal user_lookup, and told that route_message names no device', async () => {
+  it('[DCP-10.2-04] is answered to the literal user_lookup', async () => {
     peer = new BadPeer();
     await peer.dial(place, node.nodeId);
     const lookup = { type: 'user_lookup', user_id: `${node.nodeId}.bob-smith-2x1m`, requesting_node: peer.nodeId };
-    const route = {
-      type: 'route_message',
-      source_node: peer.nodeId,
-      destination_user: `${node.nodeId}.bob-smith-2x1m`,
-      encrypted_message: 'AAAA',
-      signature: 'ed25519:AAAA',
-    };
-    peer.ws.send(
-      peer.batch([
-        { ...lookup, id: 'l' },
-        { ...route, id: 'r' },
-      ]),
-    );
+    peer.ws.send(peer.batch([{ ...lookup, id: 'l' }]));
     expect(await peer.next('answer')).toMatchObject({ id: 'l', body: { user_id: lookup.user_id } });
-    expect(await peer.next('error')).toMatchObject({ id: 'r', error: { code: 'USER_NOT_FOUND', number: 2003 } });
   });
 
   const HANDSHAKES: [string, string, (peer: BadPeer) => Deviation][] = [
@@ -75,6 +63,20 @@ describe('a peer that breaks the rules', () => {
     expect(peer.isLinked).toBe(false);
     expect(await peer.next('refused')).toBeDefined();
     expect(await refused(reason)).toBe(before + 1);
+  });
+
+  it('with a post-quantum key in its document and a proof by the other key alone: no link', async () => {
+    peer = new BadPeer();
+    const { key, seed } = nodePostQuantumKey(fromBase64(peer.seed));
+    const { signature: _signature, ...plain } = peer.document();
+    const about = { ...plain, keys: [...(plain['keys'] as string[]), key] };
+    const seeds = { ed25519: fromBase64(peer.seed), mlDsa: seed };
+    const document = { ...about, hybrid: signHybrid(seeds, signingInput('NODE', about)) };
+    const before = await refused('link_proof');
+    await peer.dial(place, node.nodeId, { document: { ...document, signature: peer.sign('NODE', document) } });
+    expect(await peer.next('refused')).toMatchObject({ error: { details: { reason: 'link_proof' } } });
+    expect(peer.isLinked).toBe(false);
+    expect(await refused('link_proof')).toBe(before + 1);
   });
 
   it('[DCP-15.3-02] another key than the pinned one: no link; with a chain of signatures: a link', async () => {

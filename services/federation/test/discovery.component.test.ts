@@ -174,6 +174,36 @@ describe('how a node is found', () => {
     expect(b.asked).toEqual([]);
   });
 
+  it('[DCP-15.3-02] behind an edge that ends TLS a node is believed by the certificates that it has named itself', async () => {
+    const { certificate, privateKey } = await selfSigned('edge', Date.now());
+    const other = await selfSigned('edge', Date.now());
+    let port = 0;
+    let shown = { cert: certificate, key: privateKey };
+    const edge = createTlsServer({ minVersion: 'TLSv1.3', ...shown }, (inner) => {
+      const outer = connect({ host: '127.0.0.2', port, rejectUnauthorized: false });
+      inner.pipe(outer).pipe(inner);
+      for (const socket of [inner, outer]) socket.on('error', () => [inner, outer].forEach((each) => each.destroy()));
+    });
+    const place = await listen(edge);
+    undo.push(() => new Promise((resolve) => edge.close(resolve)));
+    const file = join(folder, 'edge.pem');
+    await writeFile(file, certificate);
+    const env = { DCP_FEDERATION_EDGE_CERT_FILES: file, DCP_FEDERATION_URL: `wss://${place}/federation/v1` };
+    const atB = await b.start({ env });
+    ({ port } = atB.federation);
+    const atA = await a.start();
+    expect(await lookup({ via: place })).toEqual({ user_id: 'x' });
+    expect(await b.ask(a.nodeId, 'user_lookup', { user_id: 'y' })).toEqual({ user_id: 'y' });
+    const { document } = await b.bus.request(FEDERATION.document, {});
+    expect(document).toMatchObject({ binding: 'spki', spki: [expect.stringMatching(/^sha256:/)] });
+    // Whoever comes to it past the edge meets a certificate that it has not named; so does who meets another edge.
+    shown = { cert: other.certificate, key: other.privateKey };
+    edge.setSecureContext(shown);
+    await atA.stop();
+    await a.start();
+    await eventually(async () => expect(await reasonOf()).toBe('FEDERATION_ERROR certificate'), 20_000);
+  });
+
   it('[DCP-15.3-02] a node that shows another key than the pinned one is not believed, until it is forgotten', async () => {
     const [atA, atB] = [await a.start(), await b.start()];
     await lookup({ via: b.place(atB) });

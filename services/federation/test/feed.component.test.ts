@@ -140,6 +140,44 @@ describe('entries of a home on their way to other nodes', () => {
     home.rate(reader.nodeId, 'monitored');
     await arrives(upTo(4));
   });
+
+  it('of a channel whose home has moved come from the new home in the next epoch, and from the old one no more', async () => {
+    const next = await TestNode.open('127.0.0.3');
+    const taken = new HomeChannels(next);
+    next.answers('user_lookup', () => ({}));
+    const atNext = await next.start();
+    await reader.ask(next.nodeId, 'user_lookup', { user_id: 'x' }, { via: next.place(atNext) });
+    channels.post(room, 4);
+    channels.join(room, reader.nodeId);
+    await arrives([5]);
+    taken.copy(room, channels.log(room), [{ node_id: reader.nodeId, since: 5 }]);
+    taken.orders(room, 2, 5);
+    // The last entry of before goes out once more, so that who lacks it can say so.
+    await eventually(() => expect(replicas.batches.at(-1)).toMatchObject({ from: next.nodeId, seqs: [5] }), GUARD_MS);
+    expect(replicas.batches.at(-1)?.order).toMatchObject({ epoch: 2, prev_head: null });
+    taken.post(room, 2);
+    await arrives([5, 6, 7]);
+    const heard = replicas.batches.length;
+    channels.post(room, 1);
+    await eventually(async () => {
+      expect(await atReader.metrics.text()).toMatch(
+        /dcp_federation_answered_total\{.*kind="entries".*FEDERATION_ERROR.*\} 1/,
+      );
+    }, GUARD_MS);
+    expect(replicas.batches).toHaveLength(heard);
+    expect(replicas.seqs(room)).toEqual([5, 6, 7]);
+    await next.close();
+  });
+
+  it('of a new home fill what a node has missed of the old one', async () => {
+    channels.post(room, 4);
+    channels.join(room, reader.nodeId);
+    await arrives([5]);
+    channels.orders(room, 2, 9);
+    channels.post(room, 6);
+    await arrives(upTo(11, 5));
+    expect(replicas.batches.at(-1)?.order.epoch).toBe(2);
+  });
 });
 
 describe('a home that is not true', () => {

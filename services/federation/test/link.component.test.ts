@@ -55,6 +55,26 @@ describe('a link between two nodes', () => {
     await eventually(async () => expect((await refused()).details).toMatchObject({ retry_after: expect.any(Number) }));
   });
 
+  it('shows operators each node: link, trust level, what waits, how often it was tried', async () => {
+    const atA = await a.start();
+    const atB = await b.start();
+    await a.ask(b.nodeId, 'user_lookup', { user_id: 'x' }, { via: b.place(atB) });
+    const shows = (what: RegExp) => eventually(async () => expect(await atA.metrics.text()).toMatch(what), 30_000);
+    const node = `node="${b.nodeId}"`;
+    await shows(new RegExp(`peer_up\\{${node},trust="unknown",.*\\} 1`));
+    a.rate(b.nodeId, 'monitored');
+    await shows(new RegExp(`peer_up\\{${node},trust="monitored",.*\\} 1`));
+    for (const [name, value] of [
+      ['lag', 0],
+      ['waiting', 0],
+    ])
+      expect(await atA.metrics.text()).toMatch(new RegExp(`peer_${name}\\{${node},.*\\} ${value}`));
+    expect(await atA.metrics.text()).not.toMatch(/peer_up\{[^}]*trust="unknown"/);
+    await atB.stop();
+    await shows(new RegExp(`peer_up\\{${node},trust="monitored",.*\\} 0`));
+    await shows(new RegExp(`peer_failures\\{${node},.*\\} [1-9]`));
+  });
+
   it('[DCP-14.3-02] heals by itself when the other node is back, at its old address', async () => {
     await a.start();
     const first = await b.start();

@@ -6,9 +6,11 @@ import { AccountsController } from './rest/accounts.controller.js';
 import { AdminController } from './rest/admin.controller.js';
 import { AuthController } from './rest/auth.controller.js';
 import { BackupController } from './rest/backup.controller.js';
+import { ChannelHomeController } from './rest/channel-home.controller.js';
 import { ChannelsController } from './rest/channels.controller.js';
 import { FederationController } from './rest/federation.controller.js';
 import { NodeController } from './rest/node.controller.js';
+import { ReportsController } from './rest/reports.controller.js';
 import { RestContext } from './rest/rest-context.js';
 import { TrustController } from './rest/trust.controller.js';
 import { UsersController } from './rest/users.controller.js';
@@ -29,9 +31,11 @@ export class GatewayModule {
         AdminController,
         AuthController,
         BackupController,
+        ChannelHomeController,
         ChannelsController,
         FederationController,
         NodeController,
+        ReportsController,
         TrustController,
         UsersController,
       ],

@@ -14,7 +14,9 @@ import { closeSpread } from './drain.js';
 import { GatewayModule } from './gateway.module.js';
 import { DeviceEvents } from './keys/device-events.subscriber.js';
 import { assemble, type GatewayInside, type GatewayParts } from './parts.js';
+import { hearHomes } from './channels/home-moved.subscriber.js';
 import { hearInvitations } from './channels/invitation.subscriber.js';
+import { hearMoves } from './users/moves.subscriber.js';
 import { hearRefusals } from './posts/refused.subscriber.js';
 import { hearTyping } from './presence/typing.subscriber.js';
 import { prepareHttp } from './rest/http.js';
@@ -109,14 +111,16 @@ class Background {
 
   start(): void {
     const { bus, health } = this.parts;
-    const { sessions, login, hub, presence, sweep, users, moderation } = this.inside;
+    const { sessions, login, hub, directory, presence, sweep, users, moderation } = this.inside;
     sessions.listen((event) => login.revoked(event));
     moderation.listen();
     this.subscriptions.push(
       bus.subscribe(CHANNEL.membershipChanged, (change) => this.guard(login.membershipChanged(change))),
-      hearTyping(bus, hub),
+      ...hearTyping(bus, hub),
       hearInvitations(bus, users),
+      hearHomes(bus, hub, directory, (work) => this.guard(work)),
       hearRefusals(bus, users),
+      hearMoves(bus, users, hub, (work) => this.guard(work)),
       new DeviceEvents(users, hub).hear(bus),
       bus.onReconnect(() => this.guard(this.recover())),
       health.register('gateway.bus', () => requireThat(bus.state === 'connected', 'the bus is away')),

@@ -69,7 +69,7 @@ describe.each(BUS_KINDS)('other nodes, at the door, on the %s bus', (kind) => {
     const via = String((body as { federation?: unknown }).federation);
     const ask = (more: object) => call(url(), '/api/v1/nodes', { method: 'POST', body: { via }, ...more });
     const { status, body: met } = await ask({ token: tokens.bob });
-    expect({ status, met }).toEqual({ status: 200, met: { node_id: (body as { id: string }).id } });
+    expect({ status, met }).toEqual({ status: 200, met: { node_id: String((body as Record<string, unknown>)['id']) } });
     expect((await ask({})).status).toBe(401);
     expect((await ask({ token: tokens.bob, body: { via: 'x'.repeat(300) } })).status).toBe(400);
     expect((await ask({ token: tokens.bob, body: {} })).status).toBe(400);

@@ -1,35 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { TRUST } from '@dcp/contracts';
 import { ready } from '@dcp/crypto';
-import { createHealth, createMetrics, createPool, loadConfig, silentLogger } from '@dcp/node-kit';
-import { trustChainConfigTable, startTrustChain } from '@dcp/service-trust-chain';
-import { eventually, startPostgres, type TestPostgres } from '@dcp/testkit';
+import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call, login, makeAccount, signedMessage, TestSocket, type TestAccount } from './test-client.js';
 import { BUS_KINDS, startTestNode, type TestNode } from './test-node.js';
+import { trustChain } from './trust-beside.js';
 
 const GUARD = 30_000;
 const ADMIN = '/api/v1/admin/trust';
 const GENERAL = '/api/v1/channels/general/messages';
-
-/** The service beside the others of the node; its place is on the same bus. */
-async function trustChain(node: TestNode): Promise<() => Promise<void>> {
-  const postgres: TestPostgres = await startPostgres();
-  const url = await postgres.serviceUrl('trust-chain');
-  const pool = await createPool({ url, applicationName: 'trust-chain', logger: silentLogger });
-  const env = { DATABASE_URL: url, NATS_URL: 'given', DCP_NODE_KEY: randomBytes(32).toString('base64') };
-  const config = loadConfig(trustChainConfigTable, { ...env, DCP_TRUST_SWEEP_MS: '50' });
-  const metrics = createMetrics({ service: 'trust-chain', processMetrics: false });
-  const bus = await node.connect('trust-chain');
-  const shared = { bus, pool, metrics, health: createHealth(), logger: silentLogger, clock: node.clock };
-  const service = await startTrustChain({ config, ...shared });
-  await bus.flush();
-  return async () => {
-    await service.stop();
-    await pool.end();
-    await postgres.stop();
-  };
-}
 
 describe.each(BUS_KINDS)('moderation at the door on the %s bus', (kind) => {
   let node: TestNode;

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   createHealth,
@@ -89,7 +91,9 @@ async function start(
 
   const bus = createInProcessBus({ logger, metrics: shared.metrics });
   undo.add(() => bus.close());
-  const settings = serviceEnvironment(env, secrets.nodeKey, gateway, database.urls);
+  const rotations = join(config.dataDir, ROTATIONS_FILE);
+  const own = { ...secrets, rotations: existsSync(rotations) ? rotations : undefined };
+  const settings = serviceEnvironment(env, own, gateway, database.urls);
   const pool = (service: DatabaseService) => openPool(database.urls[service], service, logger, undo);
 
   progress('starting the services');
@@ -171,12 +175,15 @@ function federationPort(port: number): number {
   return port === 0 || port + 440 > 65_535 ? 0 : port + 440;
 }
 
+/** What `dcp federation rotate-key --data` leaves in the data folder. */
+const ROTATIONS_FILE = 'rotations.json';
+
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** Each service's configuration, with what the node knows itself: its key, its database, whether strangers can reach it. */
 function serviceEnvironment(
   env: Environment,
-  nodeKey: string,
+  { nodeKey, nodeId, rotations }: { nodeKey: string; nodeId?: string | undefined; rotations: string | undefined },
   { host, port }: { host: string; port: number },
   urls: Record<DatabaseService, string>,
 ) {
@@ -187,6 +194,8 @@ function serviceEnvironment(
     NATS_URL: 'in-process',
     DCP_FEDERATION_HOST: env['DCP_FEDERATION_HOST'] ?? host,
     DCP_FEDERATION_PORT: env['DCP_FEDERATION_PORT'] ?? String(federationPort(port)),
+    DCP_NODE_ID: env['DCP_NODE_ID'] ?? nodeId,
+    DCP_NODE_ROTATIONS_FILE: env['DCP_NODE_ROTATIONS_FILE'] ?? rotations,
     DCP_NODE_KEY: nodeKey,
     DCP_NODE_KEY_FILE: undefined,
     DCP_BOUND_TO: LOOPBACK.test(host) ? 'loopback' : 'network',

@@ -10,6 +10,8 @@ export type DatabaseService = (typeof DATABASES)[number];
 export interface NodeSecrets {
   /** Base64 of the node's Ed25519 seed: who the node is. */
   nodeKey: string;
+  /** Since the key was changed for the first time: the id is made from the first one. */
+  nodeId?: string;
   passwords: Record<DatabaseService, string>;
 }
 

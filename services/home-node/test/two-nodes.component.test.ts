@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { addDevice, DcpClient, ready, revokeDevice } from '@dcp/client-sdk';
 import { eventually } from '@dcp/testkit';
@@ -59,6 +60,31 @@ describe('two home nodes that know each other', () => {
     await eventually(() => expect(texts(alice, channelId)).toEqual(['hi alice']), GUARD_MS);
     await alice.client.sendAndWait(channelId, { text: 'hi bob' });
     await both(channelId, ['hi alice', 'hi bob']);
+  });
+
+  it('[DCP-7.2-03] they see each other type', async () => {
+    const { channelId } = await alice.client.create('#typing');
+    await bob.client.join('#typing@northnod');
+    for (const [writer, reader] of [
+      [bob, alice],
+      [alice, bob],
+    ] as const) {
+      const seen = reader.client.events.next('typing', ({ user_id }) => user_id === writer.userId);
+      await eventually(async () => {
+        await writer.client.typing(channelId, true);
+        expect(await Promise.race([seen, delay(300)])).toMatchObject({ channel_id: channelId, typing: true });
+      }, GUARD_MS);
+    }
+  });
+
+  it('[DCP-10.2-01] [DCP-10.2-02] bytes that are routed to a user reach his client as they are; the sender is not named', async () => {
+    const routed = alice.client.events.next('routed');
+    await bob.client.route(alice.userId, 'SGVsbG8=');
+    expect(await routed).toEqual({
+      sourceNode: south.id,
+      encryptedMessage: 'SGVsbG8=',
+      receivedAt: expect.stringMatching(/Z$/),
+    });
   });
 
   it('[DCP-9.2-02] [DCP-16.2-04] a private channel takes in somebody of the other node, and puts him out', async () => {

@@ -5,7 +5,7 @@ import type { KeysRooms } from './keys.rooms.js';
 import { nodeOf } from './remote/other-nodes.js';
 
 /** Everything that others may ask, and who answers it. */
-export function serveKeys(answering: Answering, { prekeys, queue, backup, forget }: KeysRooms): void {
+export function serveKeys(answering: Answering, { prekeys, queue, route, relay, backup, forget }: KeysRooms): void {
   const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
   serve(KEYS.publish, ({ session, epoch, prekeys: published }) => prekeys.publish(session, epoch, published));
   serve(KEYS.claim, ({ session, devices }) => prekeys.claim(session, devices));
@@ -25,6 +25,9 @@ export function serveKeys(answering: Answering, { prekeys, queue, backup, forget
     checkUserOf(peer, user_id);
     return queue.sendForPeer({ user_id, device }, messages);
   });
+  serve(KEYS.route, ({ session, message }) => route.send(session, message));
+  serve(PEER.route_message, ({ peer, body }) => route.deliver(peer.node_id, body));
+  serve(KEYS.relay, ({ node_id }) => relay.drain(node_id));
   serve(KEYS.backupRecords, ({ session, ids }) => backup.find(session, ids));
   serve(KEYS.deleteBackup, ({ session, month }) => backup.delete(session, month));
   serve(KEYS.forgetUser, ({ user_id }) => forget.forgetUser(user_id));

@@ -9,6 +9,7 @@ import { ClaimStore } from './prekeys/claim.store.js';
 import { PrekeyService } from './prekeys/prekey.service.js';
 import { PrekeyStore } from './prekeys/prekey.store.js';
 import { QueueService } from './queue/queue.service.js';
+import { RouteService } from './queue/route.service.js';
 import { QueueStore } from './queue/queue.store.js';
 import { OtherNodes } from './remote/other-nodes.js';
 import { OutgoingStore } from './remote/outgoing.store.js';
@@ -21,6 +22,7 @@ export class KeysRooms {
   readonly prisma: PrismaClient;
   readonly prekeys: PrekeyService;
   readonly queue: QueueService;
+  readonly route: RouteService;
   readonly backup: BackupService;
   readonly forget: ForgetService;
   readonly relay: Relay;
@@ -37,7 +39,9 @@ export class KeysRooms {
     this.relay = new Relay(outgoing, nodes, clock, logger);
     this.prekeys = new PrekeyService({ prekeys, claims, bus, clock, metrics, remote, claimsAnHour });
     const queueLimits = { items: config.maxQueueItems, bytes: config.maxQueueBytes };
-    this.queue = new QueueService(new QueueStore(pool), bus, clock, queueLimits, remote);
+    const queues = new QueueStore(pool);
+    this.queue = new QueueService(queues, bus, clock, queueLimits, remote);
+    this.route = new RouteService(pool, queues, bus, clock, queueLimits);
     const backupLimits = { records: config.maxBackupRecords, bytes: config.maxBackupBytes };
     this.backup = new BackupService(new BackupStore(pool, backupLimits), clock);
     this.forget = new ForgetService(new ForgetStore(pool), clock, logger);

@@ -104,6 +104,27 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     await eventually(() => expect(there.queued.at(-1)?.devices[0]?.user_id).toBe(bob.user_id));
   });
 
+  it('[DCP-10.2-01] [DCP-10.2-02] what is routed to a user lies at each of his devices, once, from his sender’s node', async () => {
+    const laptop = await reachable(there, 0, { user_id: bob.user_id });
+    const route = (encrypted_message: string, destination_user = bob.user_id) =>
+      here.bus.request(KEYS.route, { session: alice.session, message: { destination_user, encrypted_message } });
+    for (let times = 0; times < 2; times++) await route('SGVsbG8=');
+    for (const device of [bob, laptop])
+      expect((await fetch(there, device)).items).toMatchObject([
+        { from_user: HERE, from_device: 'node', body: 'SGVsbG8=' },
+      ]);
+    await eventually(() => expect(there.queued.at(-1)?.devices).toHaveLength(2));
+    await acknowledge(there, bob, 1);
+    await route('SGVsbG8=');
+    expect((await fetch(there, bob)).items).toEqual([]);
+    const carol = await reachable(here, 0, someone(HERE));
+    expect(await route('SGk=', carol.user_id)).toEqual({ devices: 1 });
+    expect((await refusalOf(route('SGk=', someone(THERE).user_id))).code).toBe('USER_NOT_FOUND');
+    expect((await refusalOf(route('no base64!'))).code).toBe('INVALID_MESSAGE_FORMAT');
+    link.fault = new DcpError('NODE_UNREACHABLE');
+    expect((await refusalOf(route('SGk='))).code).toBe('NODE_UNREACHABLE');
+  });
+
   it('[DCP-14.3-02] what a node that is away was sent waits, in order, and comes once when it is back', async () => {
     const messages = Array.from({ length: 70 }, (_, n) =>
       message(bob, { body: Buffer.from(`m${n}`).toString('base64') }),
@@ -121,6 +142,19 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     const all = [...(await fetch(there, bob)).items, ...(await fetch(there, bob, 64)).items];
     expect(all.map(({ body }) => body)).toEqual(messages.map(({ body }) => body));
     expect(await here.count('outgoing_items')).toBe(0);
+  });
+
+  it('go to a node that is back before anything else, however long it would have been left alone', async () => {
+    link.fault = new DcpError('NODE_UNREACHABLE');
+    await send(here, alice, message(bob));
+    const federation = here.federationBus;
+    // Several attempts fail: the next one by itself is far off.
+    expect(await federation.request(KEYS.relay, { node_id: THERE }, { timeoutMs: 10_000 })).toEqual({ waits: true });
+    expect(await bodies()).toHaveLength(0);
+    link.fault = undefined;
+    expect(await federation.request(KEYS.relay, { node_id: THERE })).toEqual({ waits: false });
+    expect(await bodies()).toHaveLength(1);
+    expect(await federation.request(KEYS.relay, { node_id: 'zzzzzzzz' })).toEqual({ waits: false });
   });
 
   it('an answer that is lost repeats nothing', async () => {

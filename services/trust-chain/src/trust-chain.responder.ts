@@ -6,7 +6,7 @@ import type { TrustChainRooms } from './trust-chain.rooms.js';
 /** Everything that others may ask, and who answers it. */
 export function serveTrust(answering: Answering, rooms: TrustChainRooms, clock: Clock): void {
   const serve: Answering['serve'] = (rpc, handler) => answering.serve(rpc, handler);
-  const { levels, decisions, overrides, lists, log, standings } = rooms;
+  const { levels, decisions, overrides, lists, log, reports, standings } = rooms;
   serve(TRUST.levels, ({ after }) => levels.list(after));
   serve(TRUST.standings, ({ after }) => standings.page(after ?? '', clock.now()));
   serve(TRUST.setLevel, async ({ session, node_id, level }) => {
@@ -19,6 +19,9 @@ export function serveTrust(answering: Answering, rooms: TrustChainRooms, clock: 
   serve(TRUST.decisions, ({ session, ...query }) => decisions.list(session, query));
   serve(TRUST.judge, ({ session, id, verdict }) => decisions.judge(session, id, verdict));
   serve(TRUST.appeal, ({ session, id, note }) => decisions.appeal(session, id, note));
+  serve(TRUST.report, ({ session, report }) => reports.report(session, report));
+  serve(TRUST.reports, ({ session, ...query }) => reports.list(session, query));
+  serve(TRUST.dismissReport, ({ session, id }) => reports.dismiss(session, id));
   serve(TRUST.overrides, ({ session, after }) => overrides.list(session, after));
   serve(TRUST.setOverride, ({ session, target, rule }) => overrides.set(session, target, rule));
   serve(TRUST.importList, ({ session, ...list }) => lists.import(session, list));

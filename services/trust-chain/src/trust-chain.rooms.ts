@@ -18,6 +18,12 @@ import { PeerQuestionService } from './peers/peer-question.service.js';
 import { RefollowService } from './peers/refollow.service.js';
 import { SpreadService } from './peers/spread.service.js';
 import { SyncService } from './peers/sync.service.js';
+import { AuthorKeys } from './reports/author-keys.js';
+import { ChannelLog } from './reports/channel-log.js';
+import { ProofVerifier } from './reports/message-proof.js';
+import { ProofJudge } from './reports/proof-judge.js';
+import { ReportService } from './reports/report.service.js';
+import { ReportStore } from './reports/report.store.js';
 import { Sweeper } from './sweeper.js';
 
 /** Who is given what. */
@@ -25,6 +31,7 @@ export class TrustChainRooms {
   readonly prisma: PrismaClient;
   readonly levels: LevelService;
   readonly decisions: DecisionService;
+  readonly reports: ReportService;
   readonly overrides: OverrideService;
   readonly lists: BlockListService;
   readonly log: LogReader;
@@ -52,11 +59,24 @@ export class TrustChainRooms {
     this.levels = new LevelService({ ...shared, standings: this.standings });
     const reader = new DecisionReader(this.prisma, clock);
     const spread = () => this.spread.spread();
-    this.decisions = new DecisionService({ ownLog, decisions, reader, announcer, clock, ownNode, spread });
+    const [proofs, reports] = [new ProofVerifier(new AuthorKeys(bus, key)), new ReportStore(pool)];
+    this.reports = new ReportService({ reports, channels: new ChannelLog(bus), proofs, clock, metrics });
+    const { reports: cited } = this;
+    this.decisions = new DecisionService({
+      ownLog,
+      decisions,
+      reader,
+      reports: cited,
+      announcer,
+      clock,
+      ownNode,
+      spread,
+    });
     this.overrides = new OverrideService(this.prisma, announcer, clock);
     this.lists = new BlockListService({ pool, standings: this.standings, decisions: this.decisions, clock, ownNode });
     this.log = new LogReader(this.prisma, ownLog, ownNode);
     this.peers = new PeerQuestionService({ bus, ownLog, sync: this.sync, levels, decisions, clock, metrics });
-    this.sweeper = new Sweeper(decisions, announcer, clock, logger);
+    const judge = new ProofJudge(pool, proofs, clock, logger);
+    this.sweeper = new Sweeper({ decisions, announcer, reports, judge, clock, logger });
   }
 }

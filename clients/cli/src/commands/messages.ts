@@ -1,16 +1,40 @@
 import { readFileSync } from 'node:fs';
 import { type DcpClient, isLink, parseLink } from '@dcp/client-sdk';
+import { asDcpError } from '@dcp/protocol';
 import { CliError } from '../cli-error.js';
 import { connectOrFail, openClient, withClient, type Context } from '../context.js';
 import { messageLine, printable, shortUser } from '../output.js';
 import { channelName } from './channels.js';
 
-/** The lasting id of a channel: what messages are addressed to. A DM is made when there is none. */
-export async function channelIdOf(client: DcpClient, name: string): Promise<string> {
+/**
+ * The lasting id of a channel: what messages are addressed to. A DM is made when there is none, with who somebody is now when he has
+ * moved; `tell` hears of that.
+ */
+export async function channelIdOf(
+  client: DcpClient,
+  name: string,
+  tell: (text: string) => void = () => undefined,
+): Promise<string> {
   if (isLink(name)) return await linkedChannel(client, name);
-  if (name.startsWith('@')) return (await client.rooms.openDm(name.slice(1))).channelId;
+  if (!name.startsWith('@')) return await existingChannel(client, name);
+  const dm = await client.rooms.openDm(name.slice(1));
+  if (dm.moves.length > 0) tell(`-- ${name.slice(1)} has moved to ${dm.userId}`);
+  return dm.channelId;
+}
+
+async function existingChannel(client: DcpClient, name: string): Promise<string> {
   const { channel_id } = await client.call<{ channel_id: string }>(`/channels/${encodeURIComponent(name)}`);
   return channel_id;
+}
+
+/** What was written with somebody stays where it was, wherever he has moved. */
+export async function channelToRead(client: DcpClient, name: string): Promise<string> {
+  try {
+    return isLink(name) ? await channelIdOf(client, name) : await existingChannel(client, name);
+  } catch (error) {
+    if (asDcpError(error).code !== 'CHANNEL_NOT_FOUND' || !name.startsWith('@')) throw error;
+    return await channelIdOf(client, name);
+  }
 }
 
 /** A contact's link opens the DM with him. */
@@ -40,7 +64,8 @@ export async function sendCommand(
       format: options.markdown === true ? ('markdown' as const) : ('plain' as const),
       replyTo: options.replyTo ?? null,
     };
-    return await client.sendAndWait(await channelIdOf(client, name), draft);
+    const channelId = await channelIdOf(client, name, (told) => context.output.note(told));
+    return await client.sendAndWait(channelId, draft);
   });
   const said =
     ack.state === 'queued'
@@ -58,7 +83,7 @@ export async function historyCommand(
   const name = await channelName(context, channel);
   const before = options.before === undefined ? {} : { before: options.before };
   const { userId, ...page } = await withClient(context, async (client) => {
-    const read = await client.history(await channelIdOf(client, name), { limit: Number(options.limit), ...before });
+    const read = await client.history(await channelToRead(client, name), { limit: Number(options.limit), ...before });
     return { ...read, userId: client.userId };
   });
   const more = page.next_cursor === null ? '' : `\n(older: dcp history '${name}' --before ${page.next_cursor})`;
@@ -118,6 +143,10 @@ function warn(client: DcpClient, { output }: Context): void {
   );
   client.events.on('headMismatch', ({ userId, seenBy }) =>
     output.note(`!! ${seenBy} sees other devices of ${userId} than you do: the node may be showing two lists.`),
+  );
+  client.events.on('userMoved', ({ userId, to }) => output.note(`-- ${userId} has moved to ${to}: dcp dm ${to}`));
+  client.events.on('moveRefused', ({ userId, reason }) =>
+    output.note(`!! The node says that ${userId} has moved, which is not to be believed (${reason}).`),
   );
   client.events.on('invitation', ({ channel, channel_id, by, change }) => {
     if (change === 'invited') output.note(`-- ${by} invites you to ${channel}: dcp join ${channel_id}`);

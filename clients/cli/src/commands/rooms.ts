@@ -16,7 +16,8 @@ export async function dmCommand(
   const address = user.startsWith('@') || isLink(user) ? user : `@${user}`;
   if (words.length > 0) return await sendCommand(context, address, words, options);
   const dm = await withClient(context, (client) => client.rooms.openDm(bare(user)));
-  context.output.result(dm, `${dm.channel} is open. Write with: dcp dm ${bare(dm.channel)} 'Hello'`);
+  const moved = dm.moves.length === 0 ? '' : `${bare(user)} has moved to ${dm.userId}. `;
+  context.output.result(dm, `${moved}${dm.channel} is open. Write with: dcp dm ${bare(dm.channel)} 'Hello'`);
 }
 
 /** `dcp group USER USER…` */

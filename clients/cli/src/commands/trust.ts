@@ -4,6 +4,8 @@ import { CliError } from '../cli-error.js';
 import { openClient, type Context } from '../context.js';
 import { printable, table } from '../output.js';
 import { parseDuration } from './duration.js';
+import { pages } from './pages.js';
+import { openReports, reportText, wroteText } from './report.js';
 import { blockListText, idsOf } from './trust-lists.js';
 
 /** A decision as the node shows it. */
@@ -16,7 +18,9 @@ interface Decision {
   per_minute: number | null;
   issued: string;
   expires: string | null;
-  evidence: { type: string } | null;
+  evidence: { type: string; proof?: object } | null;
+  evidence_verified: boolean | null;
+  proven: { author: string; type: string; content: Record<string, unknown> | null } | null;
   note: string | null;
   verified: boolean;
   status: string;
@@ -33,23 +37,6 @@ interface ImportReport {
 const TRUST = '/admin/trust';
 /** Ids in one request: they fit into what a node takes. */
 const IMPORT_CHUNK = 2_000;
-
-/** All pages of a list that answers `next` while there is more. */
-async function pages<T>(
-  call: <A>(path: string) => Promise<A>,
-  path: string,
-  name: string,
-  most = Number.MAX_SAFE_INTEGER,
-): Promise<T[]> {
-  const all: T[] = [];
-  for (let after: string | undefined; ;) {
-    const query = after === undefined ? '' : `${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(after)}`;
-    const page = await call<Record<string, unknown>>(`${path}${query}`);
-    all.push(...(page[name] as T[]));
-    if (typeof page['next'] !== 'string' || all.length >= most) return all.slice(0, most);
-    after = page['next'];
-  }
-}
 
 /** `dcp trust levels` */
 export async function trustLevelsCommand(context: Context): Promise<void> {
@@ -73,12 +60,17 @@ export async function trustSetCommand(context: Context, node: string, level: str
   context.output.result(set, `${node} is ${level} now.`);
 }
 
-/** `dcp trust ban TARGET [--for 7d] [--reason spam] [--message ID...] [--note TEXT]`: a user, or a whole node. */
-export async function trustBanCommand(
-  context: Context,
-  target: string,
-  options: { for?: string; reason: string; message?: string[]; note?: string },
-): Promise<void> {
+interface BanOptions {
+  for?: string;
+  reason?: string;
+  message?: string[];
+  note?: string;
+  report?: string[];
+  withProof?: boolean;
+}
+
+/** `dcp trust ban TARGET [--for 7d] [--reason spam] [--message ID...] [--report ID... [--with-proof]] [--note TEXT]`: a user, or a whole node. */
+export async function trustBanCommand(context: Context, target: string, options: BanOptions): Promise<void> {
   const subject = blockedSubject(target);
   if (subject === undefined)
     throw new CliError('usage', `"${target}" is neither a user (node.name) nor a node (8 of a-z, 0-9)`);
@@ -87,15 +79,24 @@ export async function trustBanCommand(
   const expires =
     options.for === undefined ? undefined : new Date(Date.now() + parseDuration(options.for) * 1_000).toISOString();
   const action = subject === 'node' ? 'block_node' : expires === undefined ? 'ban_user' : 'temp_ban_user';
-  const evidence = { type: options.reason, messages: options.message ?? [], timestamp: new Date().toISOString() };
-  const { note } = options;
+  const { note, report: reports, withProof: with_proof } = options;
+  if (with_proof === true && reports === undefined)
+    throw new CliError('usage', '--with-proof publishes what a report shows: add --report ID');
   const client = await openClient(context);
   const decided = await client.call<Decision>(`${TRUST}/decisions`, {
     method: 'POST',
-    body: { action, target, expires, evidence, note },
+    body: { action, target, expires, evidence: evidenceOf(options), note, reports, with_proof },
   });
   const until = expires === undefined ? 'until you take it back' : `until ${expires}`;
-  context.output.result(decided, `${target} is ${subject === 'node' ? 'blocked' : 'banned'} ${until} (${decided.id}).`);
+  const done = `${target} is ${subject === 'node' ? 'blocked' : 'banned'} ${until} (${decided.id}).`;
+  const unproven = with_proof === true && decided.evidence?.proof === undefined;
+  context.output.result(decided, unproven ? `${done} The message is too long to be published with it.` : done);
+}
+
+/** Without a word of one's own the reports say why. */
+function evidenceOf({ reason, message, report }: BanOptions): object | undefined {
+  if (report !== undefined && reason === undefined && message === undefined) return undefined;
+  return { type: reason ?? 'moderation', messages: message ?? [], timestamp: new Date().toISOString() };
 }
 
 /** `dcp trust unban TARGET`: takes back all that this node decided about it. */
@@ -119,8 +120,12 @@ export async function trustUnbanCommand(context: Context, target: string): Promi
 export async function trustReviewCommand(context: Context): Promise<void> {
   const client = await openClient(context);
   const decisions = await pages<Decision>((path) => client.call(path), `${TRUST}/review`, 'decisions');
-  const text = decisions.length === 0 ? 'Nothing waits.' : decisionTable(decisions);
-  context.output.result({ decisions }, text);
+  const reports = await openReports(client);
+  const parts = [
+    ...(decisions.length === 0 ? [] : [decisionTable(decisions), ...decisions.flatMap(provenLine)]),
+    ...(reports.length === 0 ? [] : [reportText(reports)]),
+  ];
+  context.output.result({ decisions, reports }, parts.length === 0 ? 'Nothing waits.' : parts.join('\n'));
 }
 
 /** `dcp trust approve ID...`, `dcp trust reject ID...` */
@@ -206,6 +211,14 @@ export async function trustImportCommand(
     ...refused.map((id) => `? ${printable(id)}`),
   ];
   context.output.result({ ...report, dry_run }, lines.join('\n'));
+}
+
+/** What the message on which a decision rests says, if its proof holds here. */
+function provenLine({ id, proven, evidence_verified }: Decision): string[] {
+  if (evidence_verified === false) return [`${id}: its proof does NOT show what it should.`];
+  if (proven === null) return [];
+  const wrote = proven.content === null ? '(too long to be shown here)' : wroteText(proven.type, proven.content);
+  return [`${id}: proven, ${proven.author} wrote: ${wrote}`];
 }
 
 function decisionPath(id: string, what: string): string {

@@ -1,5 +1,5 @@
 import { CryptoError, ReceivedSenderKey, verifySigned, wipe } from '@dcp/crypto';
-import { messageSigningInput, type DeliveredMessage } from '@dcp/protocol';
+import { messageSigningInput, sealedFrameOf, type DeliveredMessage, type SealedFrame } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import { authorAt, type ChainMember, type ChannelState } from './channel-chain.js';
 import type { ChannelStates } from './channel-states.js';
@@ -7,7 +7,7 @@ import { DecryptError } from './decrypt-fault.js';
 import { membersByTag, readHeads, shortHead, userTag, type ClaimedHead } from './device-heads.js';
 import type { DeviceDirectory } from './device-directory.js';
 import { deviceAt, signingKeyOf, type CertifiedDevice } from './device-log.js';
-import { openContent, type SealedFrame } from './message-form.js';
+import { openContent } from './message-form.js';
 import type { ReceivedKey, ReceivedKeys } from './received-keys.js';
 
 export interface DecryptorParts {
@@ -140,11 +140,8 @@ const FAULTS: Partial<Record<string, 'replayed' | 'no_key' | 'malformed'>> = {
 
 /** Throws DecryptError `malformed` unless all that the frame needs is there. */
 export function sealedOf(message: DeliveredMessage): SealedMessage {
-  const { id, type, timestamp, author, device, channel_id, content, signature } = message;
-  const { algorithm, key_id, nonce, device: keyDevice, epoch, n } = message.encryption;
-  if (algorithm !== 'chacha20-poly1305' || device === undefined || keyDevice !== device)
-    throw new DecryptError('malformed');
-  if (epoch === undefined || n === undefined) throw new DecryptError('malformed');
-  const frame = { channel_id, id, type, timestamp, author, device, key_id, epoch, n };
-  return { frame, nonce, content, signature };
+  const frame = sealedFrameOf(message);
+  if (frame === undefined) throw new DecryptError('malformed');
+  const { content, signature, encryption } = message;
+  return { frame, nonce: encryption.nonce, content, signature };
 }

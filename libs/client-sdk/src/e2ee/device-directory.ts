@@ -12,6 +12,7 @@ import {
 } from './device-log.js';
 import type { NodePort } from './node-port.js';
 import { Serial } from './serial.js';
+import type { UserMoves } from './user-moves.js';
 
 const PREFIX = 'e2ee/devices/';
 /** Logs in memory; the rest is read from the storage again. */
@@ -32,6 +33,7 @@ interface AnsweredLog {
   public_key: string;
   entries: DeviceEntry[];
   has_more: boolean;
+  moved_to?: unknown;
 }
 
 /**
@@ -48,6 +50,7 @@ export class DeviceDirectory {
     private readonly storage: Storage,
     private readonly node: NodePort,
     private readonly events: EventHub,
+    private readonly moves: UserMoves,
   ) {}
 
   /** After a reconnect: what happened meanwhile is unknown. */
@@ -142,7 +145,7 @@ export class DeviceDirectory {
     if (stored !== undefined && (stored.gone === true) !== gone) await this.keep(userId, { ...stored, gone });
   }
 
-  private async take({ user_id: userId, public_key, entries }: AnsweredLog): Promise<void> {
+  private async take({ user_id: userId, public_key, entries, moved_to }: AnsweredLog): Promise<void> {
     const identityKey = normalKey(public_key);
     const stored = (await this.load(userId)) ?? { log: emptyLog(userId, identityKey) };
     try {
@@ -154,6 +157,7 @@ export class DeviceDirectory {
       await this.keep(userId, stored);
       await this.raise(userId, error.fault);
     }
+    if (moved_to !== undefined) await this.moves.note(userId, stored.log.identityKey, moved_to);
   }
 
   private async load(userId: string): Promise<StoredLog | undefined> {

@@ -11,6 +11,7 @@ import { ChannelStates } from './channel-states.js';
 import { Decryptor } from './decryptor.js';
 import { DeviceDirectory } from './device-directory.js';
 import { liveDevices } from './device-log.js';
+import { Disclosure } from './disclosure.js';
 import { Encryptor } from './encryptor.js';
 import { KeyAnswers } from './key-answers.js';
 import { KeyBackup } from './key-backup.js';
@@ -28,6 +29,7 @@ import { PairSessions } from './pair-sessions.js';
 import { PastMembers } from './past-members.js';
 import { ReceivedKeys, type KeyOwner } from './received-keys.js';
 import { UnreadMessages } from './unread-messages.js';
+import { UserMoves } from './user-moves.js';
 
 export interface EngineOptions {
   device: Device;
@@ -47,6 +49,7 @@ const RESTORED = 'e2ee/restored';
 /** All of a device's encryption, put together: the order of these lines is the order of dependence. */
 export class EncryptionEngine {
   readonly storage: Storage;
+  readonly moves: UserMoves;
   readonly directory: DeviceDirectory;
   readonly modes: ChannelModes;
   readonly states: ChannelStates;
@@ -62,6 +65,8 @@ export class EncryptionEngine {
   readonly queue: KeyQueue;
   readonly requests: KeyRequests;
   readonly answers: KeyAnswers;
+  /** Keys of single messages, for whoever shall judge them. */
+  readonly disclosure: Disclosure;
   private readonly unread: UnreadMessages;
   private ticking: ReturnType<typeof setInterval> | undefined;
   private upkeepDue = 0;
@@ -72,7 +77,8 @@ export class EncryptionEngine {
     const { device, node, events, archive, now = Date.now } = options;
     const storage = new SealedStorage(options.storage, deriveStorageKey(device.seed));
     this.storage = storage;
-    this.directory = new DeviceDirectory(storage, node, events);
+    this.moves = new UserMoves(storage, events, now);
+    this.directory = new DeviceDirectory(storage, node, events, this.moves);
     const { directory } = this;
     this.modes = new ChannelModes(storage, node);
     this.states = new ChannelStates(device.userId, storage, node, directory, events);
@@ -84,7 +90,8 @@ export class EncryptionEngine {
     this.months = new MonthKeys(storage, (key) => this.backup.addMonth(key));
     this.archive = new Archive(storage, this.months, archive);
     this.unread = new UnreadMessages(storage);
-    const { states, sessions, received, own, unread } = this;
+    const { states, sessions, received, own, unread, backup, months } = this;
+    this.disclosure = new Disclosure({ received, backup, months, archive: this.archive, now });
     const self = { userId: device.userId, device: device.id };
     const holders = new KeyHolders(self, states, directory);
     this.requests = new KeyRequests({
@@ -172,6 +179,13 @@ export class EncryptionEngine {
     if (event.event === 'device_queue') void this.queue.drain().catch(() => undefined);
     else if (event.event === 'keys_low') void this.prekeys.maintain().catch(() => undefined);
     else if (event.event === 'devices_changed') this.devicesChanged(event.data.user_id);
+    else if (event.event === 'user_moved') void this.userMoved(event.data).catch(() => undefined);
+  }
+
+  /** Checked under the key that one knows of him. What fails now is in every answer about him, too. */
+  private async userMoved({ user_id, moved_to }: { user_id: string; moved_to: unknown }): Promise<void> {
+    const log = (await this.directory.known(user_id)) ?? (await this.directory.log(user_id));
+    if (log !== undefined) await this.moves.note(user_id, log.identityKey, moved_to);
   }
 
   /** This storage is an old copy (a restored backup): what it holds may have been used since, so nothing of it is used again. */

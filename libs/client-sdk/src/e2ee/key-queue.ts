@@ -1,4 +1,4 @@
-import type { QueuedKeys, QueuePage } from '@dcp/protocol';
+import { type QueuedKeys, type QueuePage, ROUTED } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
 import type { NodePort } from './node-port.js';
@@ -73,6 +73,7 @@ export class KeyQueue {
   }
 
   private async take(item: QueuedKeys, changes: Map<string, unknown>, answers: Outgoing[]): Promise<void> {
+    if (item.from_device === ROUTED) return this.routed(item);
     const from = senderOf(item);
     const opened = await this.open(item, answers);
     if (opened === undefined) return;
@@ -80,6 +81,11 @@ export class KeyQueue {
     for (const [key, value] of opened.changes) changes.set(key, value);
     this.resets.delete(keyOf(from));
     if (opened.owesReply) answers.push({ ...from, payload: { t: 'ping' } });
+  }
+
+  /** §10.2: what it is, and who sends it, is the application's affair. */
+  private routed({ from_user, received_at, body }: QueuedKeys): void {
+    this.parts.events.emit('routed', { sourceNode: from_user, encryptedMessage: body, receivedAt: received_at });
   }
 
   /** What cannot be opened is told, and the session begun anew; what was lost is asked for by whoever misses it. */

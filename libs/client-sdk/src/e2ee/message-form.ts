@@ -2,28 +2,14 @@ import {
   CryptoError,
   fromBase64,
   fromUtf8,
-  openMessage,
+  openDisclosed,
   packContent,
   sealMessage,
   toBase64,
   toUtf8,
-  unpackContent,
 } from '@dcp/crypto';
-import { canonicalJson, sealedContent, parseJson } from '@dcp/protocol';
+import { canonicalJson, readSealedContent, sealedAdditionalData, sealedContent, type SealedFrame } from '@dcp/protocol';
 import { DecryptError } from './decrypt-fault.js';
-
-/** The members of an encrypted message that its ciphertext is bound to (profile §5). */
-export interface SealedFrame {
-  channel_id: string;
-  id: string;
-  type: string;
-  timestamp: string;
-  author: string;
-  device: string;
-  key_id: string;
-  epoch: number;
-  n: number;
-}
 
 export type EncryptionOf = {
   algorithm: 'chacha20-poly1305';
@@ -34,9 +20,8 @@ export type EncryptionOf = {
   n: number;
 };
 
-/** AAD = JCS of the frame and the algorithm: a ciphertext cannot be moved to another message, place or channel. */
-export function additionalData(frame: SealedFrame): Uint8Array {
-  return toUtf8(canonicalJson({ ...frame, algorithm: 'chacha20-poly1305' }));
+function additionalData(frame: SealedFrame): Uint8Array {
+  return toUtf8(sealedAdditionalData(frame));
 }
 
 /** Pads, compresses where it saves a bucket, encrypts. `heads`: see device-heads.ts. Throws CryptoError `too_large`. */
@@ -69,10 +54,10 @@ export function openContent(
 ): OpenContent {
   const parsed = sealedContent.safeParse(content);
   if (!parsed.success) throw new DecryptError('malformed');
-  const padded = decrypt(conversationKey, frame, nonce, parsed.data.ciphertext);
+  const text = decrypt(conversationKey, frame, nonce, parsed.data.ciphertext);
   try {
-    const { heads = '', ...opened } = parseJson(fromUtf8(unpackContent(padded))) as Record<string, unknown>;
-    return { content: opened, heads: fromBase64(String(heads)) };
+    const { heads, content: opened } = readSealedContent(fromUtf8(text));
+    return { content: opened, heads: fromBase64(heads) };
   } catch {
     throw new DecryptError('malformed');
   }
@@ -80,7 +65,12 @@ export function openContent(
 
 function decrypt(key: Uint8Array, frame: SealedFrame, nonce: string, ciphertext: string): Uint8Array {
   try {
-    return openMessage(key, fromBase64(nonce), fromBase64(ciphertext), additionalData(frame));
+    const body = {
+      nonce: fromBase64(nonce),
+      ciphertext: fromBase64(ciphertext),
+      additionalData: additionalData(frame),
+    };
+    return openDisclosed(key, body);
   } catch (error) {
     if (error instanceof CryptoError && error.code === 'decryption_failed') throw new DecryptError('tampered');
     throw new DecryptError('malformed');

@@ -24,6 +24,13 @@ export function failureCode(thrown: unknown, depth = 0): string | undefined {
   return typeof code === 'string' ? code : failureCode(thrown.cause, depth + 1);
 }
 
+/** The Unix socket of a server that has ended. Any other missing file is a fault of ours. */
+function isSocketGone(thrown: unknown, depth = 0): boolean {
+  if (!isError(thrown) || depth > 5) return false;
+  const { code, syscall } = thrown as { code?: unknown; syscall?: unknown };
+  return (code === 'ENOENT' && syscall === 'connect') || isSocketGone(thrown.cause, depth + 1);
+}
+
 /** True when the same transaction may simply run again: serialization failure or deadlock. */
 export function isRetryableTransaction(thrown: unknown): boolean {
   const code = failureCode(thrown);
@@ -36,7 +43,8 @@ export function isRetryableTransaction(thrown: unknown): boolean {
  */
 export function databaseFailure(thrown: unknown): DcpError | undefined {
   const code = failureCode(thrown);
-  const away = code === undefined ? isError(thrown) && AWAY_TEXTS.test(thrown.message) : isAway(code);
+  const told = code === undefined ? isError(thrown) && AWAY_TEXTS.test(thrown.message) : isAway(code);
+  const away = told || isSocketGone(thrown);
   return away ? new DcpError('MAINTENANCE_MODE', { reason: 'unavailable' }, undefined, thrown) : undefined;
 }
 

@@ -1,6 +1,7 @@
 import { type AccountSettings, AUTH, CHANNEL, KEYS, type Profile, type Session } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { DcpError } from '@dcp/protocol';
+import { DcpError, type MovedTo } from '@dcp/protocol';
+import type { MoveStore } from '../moves/move.store.js';
 import type { NodeKey } from '../node/node-key.js';
 import type { SessionService } from '../sessions/session.service.js';
 import type { Account, AccountStore } from './account.store.js';
@@ -16,13 +17,15 @@ export class AccountService {
   constructor(
     private readonly accounts: AccountStore,
     private readonly sessions: SessionService,
+    private readonly moves: MoveStore,
     private readonly key: NodeKey,
     private readonly bus: Bus,
   ) {}
 
   /** USER_NOT_FOUND for users of other nodes and for those that are not active yet. */
   async profile(userId: string): Promise<Profile> {
-    const { identity, publicKey, accountType, createdAt } = await this.#existing(userId);
+    const account = await this.#existing(userId);
+    const { identity, publicKey, accountType, createdAt } = account;
     const { display_name, avatar, bio, pronouns } = identity;
     const shown = Object.fromEntries(
       Object.entries({ display_name, avatar, bio, pronouns }).filter(([, value]) => value !== undefined),
@@ -33,11 +36,23 @@ export class AccountService {
       ...shown,
       account_type: accountType,
       created: createdAt.toISOString(),
+      ...(await this.#moved(account)),
     };
   }
 
   async settings(userId: string): Promise<AccountSettings> {
-    return settingsOf(await this.#existing(userId));
+    const account = await this.#existing(userId);
+    const moved = await this.#moved(account);
+    return {
+      ...settingsOf(account),
+      ...(moved.moved_to === undefined ? {} : { ...moved, allow_direct_messages: false }),
+    };
+  }
+
+  /** Only accounts that end can have moved: nobody else costs a question. */
+  async #moved({ userId, expiresAt }: Account): Promise<{ moved_to?: MovedTo }> {
+    const moved_to = expiresAt === null ? undefined : await this.moves.find(userId);
+    return moved_to === undefined ? {} : { moved_to };
   }
 
   /** The same identity, newly signed: profile, preferences, `encrypted_data`. */

@@ -1,3 +1,4 @@
+import { sha256, toUtf8 } from '@dcp/crypto';
 import { type Clock, type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
 import type { IdentitySection, Preferences, RegisteredIdentity, AccountType } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
@@ -33,6 +34,11 @@ const SPEND_INVITE = `
   update invites set uses_left = uses_left - 1
   where code_hash = $1 and uses_left > 0 and expires_at > $2 returning grants_owner`;
 
+/** Others have followed a user who has moved: nobody takes his name afterwards. */
+const RETIRE = `
+  insert into retired_names (user_hash, retired_at)
+  select $2, $3 from moves where user_id = $1 on conflict do nothing`;
+
 /** Two registrations at the same moment must not both find an empty node. */
 const LOCK_FIRST = `select pg_advisory_xact_lock(hashtext('dcp-first-account'))`;
 
@@ -55,7 +61,7 @@ export class AccountStore {
     private readonly clock: Clock,
   ) {}
 
-  /** Undefined for a temporary account that is over, too: its rows follow soon (§4.3). */
+  /** Undefined for an account that is over, too: its rows follow soon (§4.3). */
   async find(userId: string): Promise<Account | undefined> {
     const row = await this.prisma.account.findUnique({ where: { userId } });
     if (row === null || (row.expiresAt !== null && row.expiresAt.getTime() <= this.clock.now())) return undefined;
@@ -92,9 +98,9 @@ export class AccountStore {
       // Nobody else could approve him.
       if (account.role === 'owner') account.status = 'active';
       const { rowCount } = await client.query(INSERT, values(account));
-      if (rowCount === 1) return 'inserted';
-      // The invite is given back with the transaction.
-      throw new AlreadyThere();
+      // The invite is given back with the transaction. Asked after the insert, which has waited for a removal of the same name.
+      if (rowCount !== 1 || (await isRetired(client, account.userId))) throw new AlreadyThere();
+      return 'inserted';
     }).catch((error: unknown): Insertion => {
       if (error instanceof AlreadyThere) return 'exists';
       if (error instanceof InviteMissing) return 'no_invite';
@@ -139,20 +145,21 @@ export class AccountStore {
   }
 
   /**
-   * Everything of a user; his device log goes with the account. Sessions that began meanwhile are returned: their end has to be told.
+   * Everything of a user; his device log goes with the account, and where he has moved. Of that only the hash of his name stays. Sessions that began meanwhile are returned: their end has to be told.
    * Of all his sessions only the ids stay, for gateways that start later.
    */
   remove(userId: string): Promise<EndedSession[]> {
     return withTransaction(this.pool, async (client) => {
       await client.query('select 1 from accounts where user_id = $1 for update', [userId]);
       const ended = await this.sessions.revokeNameless(client, userId, new Date(this.clock.now()));
+      await client.query(RETIRE, [userId, nameHash(userId), new Date(this.clock.now())]);
       await client.query('delete from invites where created_by = $1', [userId]);
       await client.query('delete from accounts where user_id = $1', [userId]);
       return ended;
     });
   }
 
-  /** Temporary accounts that are over, by user id. */
+  /** Temporary accounts that are over, and those that moved long ago, by user id. */
   async expired(now: Date, after: string, limit: number): Promise<string[]> {
     const { rows } = await this.pool.query<{ user_id: string }>(
       'select user_id from accounts where expires_at <= $1 and user_id > $2 order by user_id limit $3',
@@ -167,6 +174,15 @@ class AlreadyThere extends Error {}
 
 /** No such invite, or it is spent or over; rolls the transaction back. */
 class InviteMissing extends Error {}
+
+async function isRetired(client: PoolClient, userId: string): Promise<boolean> {
+  const { rowCount } = await client.query('select 1 from retired_names where user_hash = $1', [nameHash(userId)]);
+  return rowCount === 1;
+}
+
+function nameHash(userId: string): Uint8Array {
+  return sha256(toUtf8(userId));
+}
 
 function values(account: Account): unknown[] {
   return [

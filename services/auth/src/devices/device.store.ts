@@ -1,6 +1,6 @@
 import type { DeviceLog } from '@dcp/contracts';
 import { type Pool, withTransaction } from '@dcp/node-kit';
-import type { DeviceEntry } from '@dcp/protocol';
+import type { DeviceEntry, MovedTo } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
 
 export interface LogHead {
@@ -25,8 +25,10 @@ const LIVE_KEY = `
     and not exists (select 1 from device_log gone where gone.user_id = $1 and gone.device = $2 and gone.action = 'revoke')`;
 
 const LOG_HEADS = `
-  select a.user_id, a.public_key, coalesce((select max(seq) from device_log l where l.user_id = a.user_id), 0) as head
+  select a.user_id, a.public_key, m.record as moved_to,
+    coalesce((select max(seq) from device_log l where l.user_id = a.user_id), 0) as head
   from accounts a join unnest($1::text[]) with ordinality as t (user_id, place) using (user_id)
+  left join moves m on m.user_id = a.user_id
   where a.status <> 'pending' and (a.expires_at is null or a.expires_at > $2) order by t.place`;
 
 /** One after the other until the bytes are used up; of each at least one entry, so that whoever asks again comes to an end. */
@@ -45,6 +47,7 @@ const INSERT = `
 interface LogHeadRow {
   user_id: string;
   public_key: string;
+  moved_to: string | null;
   head: number;
 }
 
@@ -90,12 +93,22 @@ export class DeviceStore {
     const values = [users, users.map((user) => after.get(user)), bytes];
     const { rows } = await this.pool.query<{ user_id: string; seq: number; entry: string }>(LOGS, values);
     const byUser = Map.groupBy(rows, (row) => row.user_id);
-    return heads.rows.map(({ user_id, public_key, head }) => {
+    return heads.rows.map(({ user_id, public_key, moved_to, head }) => {
       const own = byUser.get(user_id) ?? [];
       const last = own.at(-1)?.seq ?? after.get(user_id) ?? 0;
       const entries = own.map(({ entry }) => JSON.parse(entry) as DeviceEntry);
-      return { user_id, public_key, entries, has_more: last < head };
+      const moved = moved_to === null ? {} : { moved_to: JSON.parse(moved_to) as MovedTo };
+      return { user_id, public_key, entries, has_more: last < head, ...moved };
     });
+  }
+
+  /** The last entry's number and hash; 0 and nothing for a log without any. */
+  async head(userId: string): Promise<{ seq: number; hash: string }> {
+    const { rows } = await this.pool.query<{ seq: number; hash: string }>(
+      'select seq, hash from device_log where user_id = $1 order by seq desc limit 1',
+      [userId],
+    );
+    return rows[0] ?? { seq: 0, hash: '' };
   }
 
   /** One append of a user at a time. Undefined: there is no such account. */

@@ -3,6 +3,7 @@ import { toBase64 } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
 import { type AuthConfig, registrationOf } from '../config.js';
 import type { ProofOfWork } from '../accounts/proof-of-work.js';
+import type { FormerKeys } from './former-keys.js';
 import type { NodeKey } from './node-key.js';
 
 const VERSION = '1.0.0';
@@ -14,6 +15,7 @@ export class NodeService {
     private readonly key: NodeKey,
     private readonly work: ProofOfWork,
     private readonly clock: Clock,
+    private readonly former: FormerKeys,
   ) {}
 
   info(): NodeInfo {
@@ -27,7 +29,9 @@ export class NodeService {
 
   jwks(): { keys: PublicJwk[] } {
     const x = toBase64(this.key.tokenPublicKey).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-    return { keys: [{ kty: 'OKP', crv: 'Ed25519', x, kid: this.key.tokenKeyId, alg: 'EdDSA', use: 'sig' }] };
+    const now = this.clock.now();
+    const former = this.former.tokenKeys.filter(({ until }) => Date.parse(until) > now);
+    return { keys: [{ kid: this.key.tokenKeyId, x }, ...former.map(({ kid, x: old }) => ({ kid, x: old }))].map(jwk) };
   }
 
   /** `/.well-known/dcp/node.json`, signed (TYPE NODE). */
@@ -36,15 +40,20 @@ export class NodeService {
     const sequence = Math.floor(this.clock.now() / 1000);
     const document = {
       ...this.info(),
-      keys: [this.key.publicKey],
+      keys: [this.key.publicKey, this.key.postQuantumKey],
       endpoints: publicUrl === undefined ? [] : [publicUrl.replace(/^http/, 'ws').replace(/\/$/, '')],
       // No other node can open a link to this one (profile §6).
       binding: 'none',
       registration: registrationOf(this.config),
+      ...(this.former.rotations.length === 0 ? {} : { rotations: this.former.rotations }),
       // One content for one number, on every replica.
       issued: new Date(sequence * 1000).toISOString(),
       sequence,
     };
-    return { ...document, signature: this.key.sign('NODE', document) };
+    return this.key.signDocument(document);
   }
+}
+
+function jwk({ kid, x }: { kid: string; x: string }): PublicJwk {
+  return { kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' };
 }

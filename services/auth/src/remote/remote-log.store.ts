@@ -1,5 +1,5 @@
 import type { Pool } from '@dcp/node-kit';
-import type { DeviceEntry } from '@dcp/protocol';
+import type { DeviceEntry, MovedTo } from '@dcp/protocol';
 
 /** A device log of another node's user; every entry of it was verified. */
 export interface RemoteLog {
@@ -10,6 +10,8 @@ export interface RemoteLog {
   head: number;
   headHash: string | null;
   fetchedAt: Date;
+  /** Where the user has moved, as he and the new account have signed it. */
+  movedTo: MovedTo | null;
 }
 
 interface Row {
@@ -19,13 +21,21 @@ interface Row {
   head: number;
   head_hash: string | null;
   fetched_at: Date;
+  moved_to: string | null;
 }
 
-/** A replica that was slower must not put an older log in the place of a newer one, nor anybody another key. */
+/**
+ * A replica that was slower must not put an older log in the place of a newer one, nor anybody another key. Of moves the one that was
+ * issued last stays, and none is forgotten because the user's node says nothing of it.
+ */
 const KEEP = `
-  insert into remote_logs (user_id, public_key, entries, head, head_hash, fetched_at) values ($1, $2, $3, $4, $5, $6)
+  insert into remote_logs (user_id, public_key, entries, head, head_hash, fetched_at, moved_to, moved_issued)
+  values ($1, $2, $3, $4, $5, $6, $7, $8)
   on conflict (user_id) do update
-  set entries = excluded.entries, head = excluded.head, head_hash = excluded.head_hash, fetched_at = excluded.fetched_at
+  set entries = excluded.entries, head = excluded.head, head_hash = excluded.head_hash, fetched_at = excluded.fetched_at,
+    moved_to = case when excluded.moved_issued > coalesce(remote_logs.moved_issued, '-infinity')
+      then excluded.moved_to else remote_logs.moved_to end,
+    moved_issued = greatest(excluded.moved_issued, remote_logs.moved_issued)
   where remote_logs.public_key = excluded.public_key and remote_logs.head <= excluded.head`;
 
 /** Logs of other nodes' users that this node has asked for. */
@@ -41,8 +51,9 @@ export class RemoteLogStore {
     return new Map(rows.map((row) => [row.user_id, logOf(row)]));
   }
 
-  async keep({ userId, publicKey, entries, head, headHash, fetchedAt }: RemoteLog): Promise<void> {
-    await this.pool.query(KEEP, [userId, publicKey, JSON.stringify(entries), head, headHash, fetchedAt]);
+  async keep({ userId, publicKey, entries, head, headHash, fetchedAt, movedTo }: RemoteLog): Promise<void> {
+    const moved = movedTo === null ? [null, null] : [JSON.stringify(movedTo), movedTo.issued];
+    await this.pool.query(KEEP, [userId, publicKey, JSON.stringify(entries), head, headHash, fetchedAt, ...moved]);
   }
 
   /** The next question asks the user's node again. Answers whether the log is known here. */
@@ -73,5 +84,6 @@ function logOf(row: Row): RemoteLog {
     head: row.head,
     headHash: row.head_hash,
     fetchedAt: row.fetched_at,
+    movedTo: row.moved_to === null ? null : (JSON.parse(row.moved_to) as MovedTo),
   };
 }

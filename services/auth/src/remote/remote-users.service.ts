@@ -1,8 +1,19 @@
 import { type AccountSettings, AUTH, type DeviceLog, FEDERATION, type PeerKind, type Profile } from '@dcp/contracts';
 import type { Bus, Clock, Logger } from '@dcp/node-kit';
-import { type DeviceEntry, DcpError, parseUserId, parseWith, userIdField } from '@dcp/protocol';
+import {
+  checkMove,
+  type DeviceEntry,
+  DcpError,
+  isMoveOver,
+  isNewerMove,
+  type MovedTo,
+  parseUserId,
+  parseWith,
+  userIdField,
+} from '@dcp/protocol';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { verifyText } from '../moves/verify-text.js';
 import type { RemoteLog, RemoteLogStore } from './remote-log.store.js';
 import { extended } from './verified-log.js';
 
@@ -22,6 +33,7 @@ const answeredLogs = z.looseObject({
         user_id: userIdField,
         public_key: z.string().max(200),
         entries: z.array(z.unknown()).max(1_000),
+        moved_to: z.unknown().optional(),
       }),
     )
     .max(50),
@@ -54,30 +66,63 @@ export class RemoteUsersService {
     return [...after].flatMap(([userId, seq]) => {
       const log = known.get(userId);
       if (log === undefined) return [];
-      return [{ user_id: userId, public_key: log.publicKey, entries: log.entries.slice(seq), has_more: false }];
+      const { publicKey: public_key, entries } = log;
+      return [{ user_id: userId, public_key, entries: entries.slice(seq), has_more: false, ...this.#moved(log) }];
     });
   }
 
   /** USER_NOT_FOUND, NODE_UNREACHABLE, FEDERATION_ERROR. */
   async profile(userId: string): Promise<Profile> {
+    const profile = await this.#profile(userId);
+    return { ...profile, ...(await this.#moveOf(userId)) };
+  }
+
+  /** Without what his node says of a move: that is taken from the log, where it is verified. */
+  async #profile(userId: string): Promise<Profile> {
     const cached = this.#profiles.get(userId);
     if (cached !== undefined) return cached;
     const answer = await this.#ask(parseUserId(userId).nodeId, 'user_lookup', { user_id: userId });
     if (JSON.stringify(answer).length > MAX_PROFILE_BYTES || parseWith(answeredProfile, answer).user_id !== userId)
       throw new DcpError('FEDERATION_ERROR', { reason: 'bad_answer', kind: 'user_lookup' });
-    const profile = answer as unknown as Profile;
+    const { moved_to, ...profile } = answer as unknown as Profile;
+    if (moved_to !== undefined) await this.#heardOfMove(userId);
     this.#profiles.set(userId, profile);
     return profile;
   }
 
-  /** What this node needs to know of him; presence and whom he has blocked are his node's business. */
+  /**
+   * What this node needs to know of him; presence and whom he has blocked are his node's business. Whoever has moved is known to have, also
+   * when his old node is away.
+   */
   async settings(userId: string): Promise<AccountSettings> {
-    const answer = await this.#ask(parseUserId(userId).nodeId, 'direct_messages', { user_id: userId });
-    const allow_direct_messages = answer['allow'] === true;
-    return { user_id: userId, show_online_status: false, allow_direct_messages, blocked_users: [] };
+    const shown = { user_id: userId, show_online_status: false, allow_direct_messages: false, blocked_users: [] };
+    const asking = this.#ask(parseUserId(userId).nodeId, 'direct_messages', { user_id: userId });
+    const [asked] = await Promise.allSettled([asking]);
+    if (asked.status === 'fulfilled' && asked.value['moved_to'] !== undefined) await this.#heardOfMove(userId);
+    const moved = await this.#moveOf(userId);
+    if (moved.moved_to !== undefined) return { ...shown, ...moved };
+    if (asked.status === 'rejected') throw asked.reason;
+    return { ...shown, allow_direct_messages: asked.value['allow'] === true };
   }
 
-  /** The user's node says that his log has grown: it is read again, and whoever shares a channel with him hears of it. */
+  /** His node speaks of a move: if none is known, the log that should prove it is read now. */
+  async #heardOfMove(userId: string): Promise<void> {
+    if ((await this.#moveOf(userId)).moved_to !== undefined) return;
+    await this.parts.store.expire(userId);
+    await this.#current([userId]);
+  }
+
+  /** As far as it is known here. */
+  async #moveOf(userId: string): Promise<{ moved_to?: MovedTo }> {
+    return this.#moved((await this.parts.store.find([userId])).get(userId));
+  }
+
+  #moved(log: RemoteLog | undefined): { moved_to?: MovedTo } {
+    const movedTo = log?.movedTo ?? null;
+    return movedTo === null || isMoveOver(movedTo, this.parts.clock.now()) ? {} : { moved_to: movedTo };
+  }
+
+  /** The user's node says that his log has grown or that he has moved: it is read again, and whoever shares a channel with him hears of it. */
   async changed(nodeId: string, userId: string): Promise<void> {
     if (parseUserId(userId).nodeId !== nodeId)
       throw new DcpError('FEDERATION_ERROR', { reason: 'foreign_user', user_id: userId });
@@ -128,18 +173,31 @@ export class RemoteUsersService {
   }
 
   async #take(
-    { user_id: userId, public_key, entries }: { user_id: string; public_key: string; entries: unknown[] },
+    { user_id: userId, public_key, entries, moved_to }: z.output<typeof answeredLogs>['logs'][number],
     known: Map<string, RemoteLog>,
   ): Promise<void> {
     try {
       const log = extended(known.get(userId), userId, public_key, entries);
-      const fresh = { ...log, fetchedAt: new Date(this.parts.clock.now()) };
+      const movedTo = this.#lastMove(log, moved_to);
+      const fresh = { ...log, movedTo, fetchedAt: new Date(this.parts.clock.now()) };
       await this.parts.store.keep(fresh);
       known.set(userId, fresh);
+      if (movedTo !== null && movedTo !== log.movedTo)
+        this.parts.bus.publish(AUTH.userMoved, { user_id: userId, moved_to: movedTo });
     } catch (error) {
       if (!(error instanceof DcpError)) throw error;
       this.parts.logger.warn({ user: userId, ...error.details }, 'a device log of another node is not believed');
     }
+  }
+
+  /** What both accounts have signed, whoever says it; a node that leaves it out, or makes one up, changes nothing. */
+  #lastMove({ userId, publicKey, movedTo }: RemoteLog, answered: unknown): MovedTo | null {
+    if (answered === undefined) return movedTo;
+    const now = this.parts.clock.now();
+    const record = checkMove(answered, { userId, identityKey: publicKey, now, verify: verifyText });
+    if (typeof record !== 'string') return isNewerMove(record, movedTo ?? undefined) ? record : movedTo;
+    this.parts.logger.warn({ user: userId, fault: record }, 'a move that another node tells of is not believed');
+    return movedTo;
   }
 
   async #ask(nodeId: string, kind: PeerKind, body: object): Promise<Record<string, unknown>> {

@@ -26,7 +26,8 @@ export function extended(known: RemoteLog | undefined, userId: string, publicKey
     entries.push(entry);
     headHash = hashOf(entry);
   }
-  return { userId, publicKey: key, entries, head: entries.length, headHash, fetchedAt: new Date(0) };
+  const movedTo = known?.movedTo ?? null;
+  return { userId, publicKey: key, entries, head: entries.length, headHash, fetchedAt: new Date(0), movedTo };
 }
 
 function identityKey(userId: string, text: string): string {

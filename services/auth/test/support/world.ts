@@ -7,6 +7,7 @@ import {
   KEYS,
   type Service,
   type SessionsRevoked,
+  type UserMoved,
 } from '@dcp/contracts';
 import { fromBase64, randomBytes, ready, toBase64 } from '@dcp/crypto';
 import {
@@ -59,6 +60,7 @@ export class World {
   readonly revoked: SessionsRevoked[] = [];
   readonly settings: AccountSettings[] = [];
   readonly devicesChanged: DevicesChanged[] = [];
+  readonly moved: UserMoved[] = [];
   readonly forgotten: string[] = [];
   readonly forgottenKeys: string[] = [];
   /** What the channel service does when it is asked to forget a user. */
@@ -100,6 +102,7 @@ export class World {
 
   async #listen(): Promise<void> {
     this.bus.subscribe(AUTH.sessionsRevoked, (event) => void this.revoked.push(event));
+    this.bus.subscribe(AUTH.userMoved, (event) => void this.moved.push(event));
     this.bus.subscribe(AUTH.settingsChanged, (event) => void this.settings.push(event));
     const forgetUser = async ({ user_id }: { user_id: string }) => {
       await this.forget(user_id);
@@ -150,7 +153,7 @@ export class World {
     if (tables.length > 0) await this.admin.query(`truncate ${tables.map((name) => `auth.${name}`).join(', ')}`);
     this.forget = async () => {};
     this.forgetKeys = async () => {};
-    const heard = [this.revoked, this.settings, this.devicesChanged, this.forgotten, this.forgottenKeys];
+    const heard = [this.revoked, this.settings, this.devicesChanged, this.moved, this.forgotten, this.forgottenKeys];
     for (const each of heard) each.length = 0;
   }
 

@@ -18,7 +18,11 @@ export class ChannelResponder implements Responder {
   serve(answering: Answering): void {
     answering.serve(CHANNEL.create, (request) => this.creation.create(request));
     answering.serve(CHANNEL.update, ({ session, channel_id, title, description }) =>
-      this.settings.update(session.user_id, channel_id, { title, description }),
+      this.remote.atHome(
+        channel_id,
+        () => this.settings.update(session.user_id, channel_id, { title, description }),
+        (home) => this.remote.update(session, channel_id, { title, description }, home),
+      ),
     );
     answering.serve(CHANNEL.resolve, ({ name, user_id }) => this.#resolve(name, user_id));
     answering.serve(CHANNEL.list, async () => ({ channels: await this.channels.list() }));

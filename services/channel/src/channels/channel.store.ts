@@ -32,7 +32,7 @@ const STATE = {
 
 type InfoRow = Pick<Channel, keyof typeof INFO>;
 
-/** What a channel is from birth: its genesis says it, so nothing of it ever changes. */
+/** What a channel is from birth: its genesis says it. Only the name changes, at its end, when the home moves. */
 export interface ChannelIdentity {
   name: string;
   encryption: EncryptionMode;
@@ -82,6 +82,11 @@ export class ChannelStore {
       state_head: row.stateHead,
       epoch: row.epoch,
     };
+  }
+
+  /** The home has moved, and the name with it. */
+  forget(channelId: string): void {
+    this.#identities.delete(channelId);
   }
 
   async isInvited(channelId: string, userId: string): Promise<boolean> {

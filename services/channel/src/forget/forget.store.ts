@@ -53,6 +53,11 @@ const WIPE_STANDINGS = [
   "update bans set banned_by = '' where banned_by = $1 and banned_by <> ''",
 ];
 
+/** Without the genesis nobody could follow them, and each of them names him. Where the channel went stays known. */
+const WIPE_HANDOVERS = `
+  update handovers h set record = '', hash = '' from channels c
+  where c.channel_id = h.channel_id and c.creator = $1 and c.encryption = 'node'`;
+
 const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_signature = ''
   where creator = $1 and encryption = 'node'`;
 
@@ -102,6 +107,7 @@ export class ForgetStore {
 
   /** The channels that he made go on, but no longer say who made them. */
   async wipeGenesis(userId: string): Promise<void> {
+    await this.pool.query(WIPE_HANDOVERS, [userId]);
     await this.pool.query(WIPE_GENESIS, [userId]);
   }
 }

@@ -17,6 +17,8 @@ export interface LogMetrics {
   cacheSize: Gauge;
   replicated: Counter;
   outgoingRefused: Counter;
+  handovers: Counter;
+  handoverConflicts: Counter;
 }
 
 /** Everything that this service counts. */
@@ -59,6 +61,16 @@ export function logMetrics(metrics: Metrics): LogMetrics {
     outgoingRefused: metrics.counter({
       name: 'dcp_outgoing_refused_total',
       help: 'Posts that waited for another node and came to nothing',
+      labels: [],
+    }),
+    handovers: metrics.counter({
+      name: 'dcp_handovers_total',
+      help: 'Channels whose home this instance has moved, or followed',
+      labels: [],
+    }),
+    handoverConflicts: metrics.counter({
+      name: 'dcp_handover_conflicts_total',
+      help: 'Hand-overs that were refused because another one of the same epoch was taken before',
       labels: [],
     }),
     cacheSize: metrics.gauge({ name: 'dcp_channel_cache_entries', help: 'Roles in the cache', labels: [] }),

@@ -4,6 +4,7 @@ import { asFailure, type Clock, type Logger, type Pool, reportFailure } from '@d
 import { DcpError, type ErrorCode, type PostAck } from '@dcp/protocol';
 import type { Authorities } from '../members/authority.js';
 import type { NodeMessages } from '../node/node-message.js';
+import { isNotTheHome } from '../replicas/moved.js';
 import { findKnown } from './entry.store.js';
 import type { GroupCommit } from './group-commit.js';
 import type { RemotePost, RemotePosts } from '../outgoing/remote-posts.js';
@@ -28,6 +29,7 @@ export interface PostServiceParts {
   metrics: Pick<LogMetrics, 'posts'>;
   remote: RemotePosts;
   verifySignatures: boolean;
+  nodeId: string;
 }
 
 /** A refused post that may be the repetition of an accepted one; `at` is its place in the batch. */
@@ -53,11 +55,12 @@ export class PostService {
       if (at % POSTS_PER_TURN === POSTS_PER_TURN - 1) await nextTurn();
       const authority = authorities.get(pairKey(post.channel_id, post.session.user_id));
       const prepared = preparePost(post, authority, rules);
-      if (!('error' in prepared) && prepared.authority.home !== null) {
-        remote.push({ at, post: remotePost(post, prepared.entry, prepared.authority.home) });
+      const elsewhere = 'error' in prepared ? undefined : this.#elsewhere(post, prepared, options.relayed);
+      if (elsewhere !== undefined) {
+        remote.push({ at, post: elsewhere });
         continue;
       }
-      results[at] = 'error' in prepared ? this.#refused(prepared.error) : this.#commit(post, prepared);
+      results[at] = 'error' in prepared ? this.#refused(prepared.error) : this.#commit(post, prepared, options.relayed);
       if ('error' in prepared && prepared.retryOf !== undefined) {
         doubtful.push({ at, channelId: post.channel_id, entry: prepared.retryOf });
       }
@@ -78,15 +81,22 @@ export class PostService {
     });
   }
 
+  /** Undefined: it is ordered here, now. */
+  #elsewhere({ channel_id, session }: Post, { entry, authority }: Accepted, relayed: boolean): RemotePost | undefined {
+    const { home, held } = authority;
+    // What waited for this node to become the home is relayed in its turn.
+    if (home === null && (!held || relayed)) return undefined;
+    return { channelId: channel_id, userId: session.user_id, home: home ?? this.parts.nodeId, held, entry };
+  }
+
   #rules(): Omit<PostRules, 'relayed'> {
     const { clock, verifySignatures, node } = this.parts;
     return { now: clock.now(), verifySignatures, node };
   }
 
-  async #commit(
-    { channel_id: channelId, session }: Post,
-    { entry, authority, aclVersion, epoch, knownState }: Accepted,
-  ): Promise<PostResult> {
+  async #commit(post: Post, accepted: Accepted, relayed: boolean): Promise<PostResult> {
+    const { channel_id: channelId, session } = post;
+    const { entry, authority, aclVersion, epoch, knownState } = accepted;
     const pair = pairKey(channelId, session.user_id);
     try {
       const userId = session.user_id;
@@ -96,9 +106,22 @@ export class PostService {
       if (outcome.changed) this.parts.authorities.confirm(pair, authority, outcome.aclVersion);
       return { ok: ack(entry, outcome.seq) };
     } catch (error) {
+      if (isNotTheHome(error)) return this.#moved(post, entry, relayed);
       if (error instanceof DcpError && NO_MEMBER.has(error.code)) this.parts.authorities.forget(pair);
       return this.#refused(error);
     }
+  }
+
+  /** The home moved between the look into the cache and the lock. Nothing was ordered here: it goes where the channel went. */
+  async #moved({ channel_id: channelId, session }: Post, entry: NewEntry, relayed: boolean): Promise<PostResult> {
+    const away = this.#refused(new DcpError('NODE_UNREACHABLE', { reason: 'not_the_home' }));
+    const pair = { channelId, userId: session.user_id };
+    this.parts.authorities.forget(pairKey(channelId, session.user_id));
+    if (relayed) return away;
+    const found = (await this.parts.authorities.find([pair])).get(pairKey(channelId, session.user_id));
+    if (found?.home == null) return away;
+    const [result] = await this.parts.remote.post([{ ...pair, home: found.home, held: found.held, entry }], true);
+    return result ?? away;
   }
 
   /** Profile §4: idempotency comes before all other rules, so a retry that has become too old still gets its first answer. */
@@ -138,10 +161,6 @@ export class PostService {
     for (const [result, count] of counts) this.parts.metrics.posts.inc({ result }, count);
     return results;
   }
-}
-
-function remotePost({ channel_id, session }: Post, entry: NewEntry, home: string): RemotePost {
-  return { channelId: channel_id, userId: session.user_id, home, entry };
 }
 
 function isNotFound(result: PostResult | Promise<PostResult> | undefined): boolean {

@@ -45,13 +45,23 @@ export type Prepared = Accepted | Refused;
 export function preparePost(post: Post, authority: Authority | undefined, rules: PostRules): Prepared {
   try {
     refuseNodeMembers(post.message);
-    // What another node relays must be for a channel of this one.
-    if (authority === undefined || (rules.relayed && authority.home !== null)) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (authority === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (rules.relayed && authority.home !== null) throw notHere(authority);
     if (isHidden(authority)) return prepareHidden(post, authority);
     return isFullForm(post.message) ? prepareSigned(post, authority, rules) : preparePlain(post, authority, rules);
   } catch (error) {
     return { error };
   }
+}
+
+/**
+ * What another node relays must be for a channel of this one. Where it is not yet, or not any more, its home will be heard of: the post goes on
+ * waiting.
+ */
+function notHere({ aclVersion }: Authority): DcpError {
+  return aclVersion === undefined
+    ? new DcpError('CHANNEL_NOT_FOUND')
+    : new DcpError('NODE_UNREACHABLE', { reason: 'not_the_home' });
 }
 
 /** A channel that the author may not know of: for him it is not there (§9.2). */

@@ -17,6 +17,8 @@ export interface Authority {
   aclVersion: number | undefined;
   /** The other node that orders the channel; null: this one. */
   home: string | null;
+  /** The home is moving: it has not taken the channel yet, or is here and older posts of the user wait to be ordered first. This one waits too. */
+  held: boolean;
 }
 
 /**
@@ -61,7 +63,8 @@ export class Authorities {
     this.metrics.cacheMisses.inc(missing.size);
     for (const [key, authority] of await readAuthorities(this.pool, [...missing.values()])) {
       found.set(key, authority);
-      if (authority.aclVersion !== undefined && authority.home === null) this.#cache.set(key, authority);
+      const { aclVersion, home, held } = authority;
+      if (aclVersion !== undefined && home === null && !held) this.#cache.set(key, authority);
     }
     this.metrics.cacheSize.set(this.#cache.size);
   }

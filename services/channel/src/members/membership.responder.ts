@@ -11,14 +11,20 @@ export class MembershipResponder implements Responder {
 
   serve(answering: Answering): void {
     const { service, remote } = this;
-    answering.serve(CHANNEL.join, async ({ session, channel_id }) => {
-      const home = await remote.homeOf(channel_id);
-      return home === undefined ? service.join(session.user_id, channel_id) : remote.join(session, channel_id, home);
-    });
-    answering.serve(CHANNEL.leave, async ({ session, channel_id }) => {
-      const home = await remote.homeOf(channel_id);
-      return home === undefined ? service.leave(session.user_id, channel_id) : remote.leave(session, channel_id, home);
-    });
+    answering.serve(CHANNEL.join, ({ session, channel_id }) =>
+      remote.atHome(
+        channel_id,
+        () => service.join(session.user_id, channel_id),
+        (home) => remote.join(session, channel_id, home),
+      ),
+    );
+    answering.serve(CHANNEL.leave, ({ session, channel_id }) =>
+      remote.atHome(
+        channel_id,
+        () => service.leave(session.user_id, channel_id),
+        (home) => remote.leave(session, channel_id, home),
+      ),
+    );
     answering.serve(CHANNEL.membership, ({ user_id, channel_id }) => service.membership(user_id, channel_id));
     answering.serve(CHANNEL.memberships, async ({ user_id }) => ({ memberships: await service.memberships(user_id) }));
     answering.serve(CHANNEL.members, ({ user_id, channel_id, after, limit }) =>

@@ -14,7 +14,8 @@ const QUEUE = `
   set change = excluded.change, by_user = excluded.by_user, at = excluded.at`;
 
 const FIRST = `
-  select n.channel_id, n.user_id, n.change, n.by_user, n.at, c.name, c.title
+  select n.channel_id, n.user_id, n.change, n.by_user, n.at, c.title,
+    case when c.name like '#%' then split_part(c.name, '@', 1) else c.name end as name
   from outgoing_notices n join channels c on c.channel_id = n.channel_id
   where n.node_id = $1 order by n.at limit $2`;
 

@@ -2,8 +2,10 @@ import type { Pool, PoolClient } from '@dcp/node-kit';
 
 /** Nodes that one instance takes on at a time. */
 const MAX_CLAIMED = 8;
-/** After this an instance that has not said it is done is taken for dead. */
-const LEASE_MS = 30_000;
+/** After this an instance that has not said it is at work is taken for dead. */
+const LEASE_MS = 5_000;
+/** How often it says so. */
+export const RENEW_MS = 1_500;
 
 /** In the order of ids, so that two transactions never wait for each other in a circle. */
 const DUE = `
@@ -16,10 +18,13 @@ const CLAIM = `
   from (
     select node_id from outgoing_nodes n where next_at <= $1 and leased_until <= $1
       and (exists (select 1 from outgoing_posts p where p.node_id = n.node_id)
-        or exists (select 1 from outgoing_notices w where w.node_id = n.node_id))
+        or exists (select 1 from outgoing_notices w where w.node_id = n.node_id)
+        or exists (select 1 from outgoing_handovers h where h.node_id = n.node_id))
     order by next_at limit ${MAX_CLAIMED} for update skip locked
   ) as due
   where o.node_id = due.node_id returning o.node_id, o.attempts`;
+
+const RENEW = 'update outgoing_nodes set leased_until = greatest(leased_until, $2) where node_id = $1';
 
 const RELEASE = 'update outgoing_nodes set attempts = $2, next_at = $3, leased_until = $4 where node_id = $1';
 const REACHABLE = 'update outgoing_nodes set next_at = $2 where node_id = $1 and next_at > $2';
@@ -46,6 +51,11 @@ export class OutgoingNodeStore {
       new Date(now + LEASE_MS),
     ]);
     return rows.map(({ node_id, attempts }) => ({ nodeId: node_id, attempts }));
+  }
+
+  /** The caller is still at work on the node. */
+  async renew(nodeId: string, now: number): Promise<void> {
+    await this.pool.query(RENEW, [nodeId, new Date(now + LEASE_MS)]);
   }
 
   async release({ nodeId, attempts }: ClaimedNode, now: number, waitMs: number): Promise<void> {

@@ -1,6 +1,7 @@
-import { CHANNEL, type ChannelNotice, type PostResult, type Refusal, refusalOf } from '@dcp/contracts';
+import { CHANNEL, type ChannelNotice, type PeerPost, type PostResult, type Refusal, refusalOf } from '@dcp/contracts';
 import type { Bus, Clock, Logger, Pool } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
+import type { HandoverTeller } from '../handover/teller.js';
 import type { LogMetrics } from '../log/log-metrics.js';
 import { backoff } from '../node/backoff.js';
 import type { AudienceStore } from '../peers/audience.store.js';
@@ -9,8 +10,8 @@ import type { HomeDirectory } from '../replicas/home-directory.js';
 import { clearRetired } from '../replicas/replica.store.js';
 import { isAway, isAwayCode } from './away.js';
 import type { NoticeStore } from './notice.store.js';
-import type { ClaimedNode, OutgoingNodeStore } from './outgoing-node.store.js';
-import type { OutgoingStore, WaitingPost } from './outgoing.store.js';
+import { type ClaimedNode, type OutgoingNodeStore, RENEW_MS } from './outgoing-node.store.js';
+import { aimPosts, type OutgoingStore, type WaitingPost } from './outgoing.store.js';
 
 /** How often this instance looks for nodes whose time has come. */
 const TICK_MS = 1_000;
@@ -23,7 +24,7 @@ const RETIRED_MS = 3_600_000;
 const BATCH_POSTS = 128;
 const BATCH_BYTES = 200 * 1024;
 const BATCH_NOTICES = 50;
-/** One turn for one node: shorter than its lease. */
+/** One turn for one node; its lease is renewed meanwhile. */
 const TURN_MS = 15_000;
 
 export interface SenderParts {
@@ -38,6 +39,14 @@ export interface SenderParts {
   pool: Pool;
   clock: Clock;
   logger: Logger;
+  nodeId: string;
+}
+
+/** What goes along with posts, made after the sender because it wakes him. */
+export interface Attached {
+  handovers: HandoverTeller;
+  /** Orders posts of channels that have come to this node while they waited. */
+  orderHere: (posts: PeerPost[]) => Promise<PostResult[]>;
 }
 
 /**
@@ -52,8 +61,13 @@ export class OutgoingSender {
   /** Nodes that this instance is delivering to: one that hangs holds up no other. */
   readonly #running = new Set<Promise<void>>();
   #stopped = false;
+  #attached: Attached | undefined;
 
   constructor(private readonly parts: SenderParts) {}
+
+  attach(attached: Attached): void {
+    this.#attached = attached;
+  }
 
   start(): void {
     this.#timers = [setInterval(() => this.wake(), TICK_MS), setInterval(() => this.#track(this.sweep()), SWEEP_MS)];
@@ -88,6 +102,8 @@ export class OutgoingSender {
       const expired = new DcpError('NODE_UNREACHABLE', { reason: 'expired' });
       for (const post of await posts.expire(old)) this.#refused(post, refusalOf(expired));
       await notices.expire(old);
+      await this.#attached?.handovers.expire(old);
+      await this.#aim();
       await homes.prune();
       await audience.forgetDeparted(clock.now());
       while (!this.#stopped && (await clearRetired(pool, new Date(clock.now() - RETIRED_MS))));
@@ -124,10 +140,13 @@ export class OutgoingSender {
 
   async #serve(node: ClaimedNode): Promise<void> {
     const { nodes, clock } = this.parts;
-    const reached = await this.#deliver(node.nodeId).catch((error: unknown) => {
-      if (!isAway(error)) this.parts.logger.warn({ err: error, node: node.nodeId }, 'could not deliver to a node');
-      return false;
-    });
+    const renewing = setInterval(() => void nodes.renew(node.nodeId, clock.now()).catch(() => undefined), RENEW_MS);
+    const reached = await this.#deliver(node.nodeId)
+      .catch((error: unknown) => {
+        if (!isAway(error)) this.parts.logger.warn({ err: error, node: node.nodeId }, 'could not deliver to a node');
+        return false;
+      })
+      .finally(() => clearInterval(renewing));
     const attempts = reached ? 0 : node.attempts + 1;
     await nodes.release({ nodeId: node.nodeId, attempts }, clock.now(), reached ? 0 : backoff(attempts));
   }
@@ -135,15 +154,21 @@ export class OutgoingSender {
   /** True: everything was answered, or the turn is over. Rejects, or false, where the node must be tried later. */
   async #deliver(nodeId: string): Promise<boolean> {
     const end = performance.now() + TURN_MS;
+    const told = (await this.#attached?.handovers.deliver(nodeId)) ?? true;
     for (const notice of await this.parts.notices.first(nodeId, BATCH_NOTICES)) {
       if (performance.now() < end) await this.#notify(nodeId, notice);
     }
     while (performance.now() < end && !this.#stopped) {
       const waiting = await this.parts.posts.first(nodeId, BATCH_POSTS, BATCH_BYTES);
-      if (waiting.length === 0) return true;
+      if (waiting.length === 0) return told;
       if (!(await this.#send(nodeId, waiting))) return false;
     }
-    return true;
+    return told;
+  }
+
+  async #aim(channelIds?: string[]): Promise<void> {
+    const { pool, nodeId, clock } = this.parts;
+    await aimPosts(pool, nodeId, new Date(clock.now()).toISOString(), channelIds);
   }
 
   async #notify(nodeId: string, notice: ChannelNotice): Promise<void> {
@@ -170,11 +195,15 @@ export class OutgoingSender {
       await this.parts.posts.settle(post.channelId, [post.id]);
       if ('error' in result) this.#refused(post, result.error);
     }
+    // Whoever says that he is not the home of what waits for him may be right: it waits for the wrong one.
+    const strays = waiting.filter((_, i) => isNotTheHome(results[i]));
+    if (strays.length > 0) await this.#aim(strays.map(({ channelId }) => channelId));
     return blocked.size === 0;
   }
 
   /** A whole batch that is refused is refused for each of its posts. */
-  async #ask(nodeId: string, posts: object[]): Promise<PostResult[]> {
+  async #ask(nodeId: string, posts: PeerPost[]): Promise<PostResult[]> {
+    if (nodeId === this.parts.nodeId) return (await this.#attached?.orderHere(posts)) ?? [];
     try {
       return (await this.parts.asks.ask(nodeId, 'channel_post', { posts })).results;
     } catch (error) {
@@ -193,4 +222,8 @@ export class OutgoingSender {
       error,
     });
   }
+}
+
+function isNotTheHome(result: PostResult | undefined): boolean {
+  return result !== undefined && 'error' in result && result.error.details['reason'] === 'not_the_home';
 }

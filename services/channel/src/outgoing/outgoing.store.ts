@@ -50,13 +50,44 @@ const COLUMNS = 'p.n, p.channel_id, p.id, p.node_id, p.user_id, p.digest, p.body
 const FIRST = `
   select ${COLUMNS} from (
     select *, sum(octet_length(body)) over (order by n) - octet_length(body) as before
-    from (select * from outgoing_posts where node_id = $1 order by n limit $2) as wanted
+    from (
+      select * from outgoing_posts w where node_id = $1
+        and not exists (select 1 from outgoing_handovers h where h.channel_id = w.channel_id and h.step = 'take')
+      order by n limit $2
+    ) as wanted
   ) as p join channels c on c.channel_id = p.channel_id
   where p.before < $3 order by p.n`;
 
 const EXPIRED = `
   delete from outgoing_posts p using channels c
   where c.channel_id = p.channel_id and p.queued_at <= $1 returning ${COLUMNS}`;
+
+/** Their channels' homes have moved since they were kept. */
+const AIM = `
+  with aimed as (
+    update outgoing_posts p set node_id = case when c.replica_from is null then $1 else c.home_node end
+    from channels c
+    where c.channel_id = p.channel_id and ($2::text[] is null or p.channel_id = any($2))
+      and p.node_id <> case when c.replica_from is null then $1 else c.home_node end
+    returning p.node_id
+  )
+  select distinct node_id from aimed`;
+
+const HOMES = `
+  select channel_id, case when replica_from is null then $2 else home_node end as node_id
+  from channels where channel_id = any($1::text[]) order by channel_id for share`;
+
+/** Posts wait for the home that their channel has now. `own` is this node; without `channelIds` all are looked at. */
+export async function aimPosts(
+  client: Pool | PoolClient,
+  own: string,
+  now: string,
+  channelIds: string[] | null = null,
+): Promise<void> {
+  const { rows } = await client.query<{ node_id: string }>(AIM, [own, channelIds]);
+  const nodes = rows.map(({ node_id }) => node_id);
+  if (nodes.length > 0) await dueAtOnce(client, nodes, now);
+}
 
 interface Row {
   n: string;
@@ -71,7 +102,11 @@ interface Row {
 
 /** Posts that their channels' homes have not answered. */
 export class OutgoingStore {
-  constructor(private readonly pool: Pool) {}
+  constructor(
+    private readonly pool: Pool,
+    /** Of this node. */
+    private readonly nodeId: string,
+  ) {}
 
   /** Pairs of channel and user for which something waits: what comes after it must wait too. */
   async waiting(posts: Pick<OutgoingPost, 'channelId' | 'userId'>[]): Promise<{ channelId: string; userId: string }[]> {
@@ -83,9 +118,10 @@ export class OutgoingStore {
     return rows.map((row) => ({ channelId: row.channel_id, userId: row.user_id }));
   }
 
-  /** Keeps posts for one node, in their order; one result for each. */
-  async keep(posts: OutgoingPost[], now: string): Promise<Kept[]> {
+  /** Keeps posts for the homes of their channels, in their order; one result for each. */
+  async keep(kept: OutgoingPost[], now: string): Promise<Kept[]> {
     return withTransaction(this.pool, async (client) => {
+      const posts = await this.#aimed(client, kept);
       const nodes = posts.map(({ nodeId }) => nodeId);
       await dueAtOnce(client, nodes, now);
       // One writer at a time for each node, so that the counts hold.
@@ -97,6 +133,17 @@ export class OutgoingStore {
       if (added.length > 0) await insert(client, added, now);
       return results.map((result) => (result === 'new' ? 'queued' : result));
     });
+  }
+
+  /**
+   * A home may have moved since it was asked. Under a lock that no move passes: what an author wrote before must not wait for another node
+   * than what he writes after.
+   */
+  async #aimed(client: PoolClient, posts: OutgoingPost[]): Promise<OutgoingPost[]> {
+    const channels = [...new Set(posts.map(({ channelId }) => channelId))];
+    const { rows } = await client.query<{ channel_id: string; node_id: string }>(HOMES, [channels, this.nodeId]);
+    const homes = new Map(rows.map(({ channel_id, node_id }) => [channel_id, node_id]));
+    return posts.map((post) => ({ ...post, nodeId: homes.get(post.channelId) ?? post.nodeId }));
   }
 
   /** The oldest for a node: at most `limit`, and not many more bytes than `bytes`. */

@@ -21,6 +21,8 @@ export interface RemotePost {
   userId: string;
   /** The node that orders the channel. */
   home: string;
+  /** The home does not take it yet: it is kept, and not tried first. */
+  held: boolean;
   entry: NewEntry;
 }
 
@@ -41,7 +43,9 @@ export class RemotePosts {
     try {
       const waiting = await this.parts.store.waiting(posts);
       const behind = new Set(waiting.map(({ channelId, userId }) => pairKey(channelId, userId)));
-      const direct = posts.map((post, at) => ({ post, at })).filter(({ post }) => !behind.has(keyOf(post)));
+      const direct = posts
+        .map((post, at) => ({ post, at }))
+        .filter(({ post }) => !post.held && !behind.has(keyOf(post)));
       const byHome = Map.groupBy(direct, ({ post }) => post.home);
       const wait = isMixed ? MIXED_MS : ALONE_MS;
       await Promise.all([...byHome].map(([home, some]) => this.#tryHome(home, some, wait, results)));

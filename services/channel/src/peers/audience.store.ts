@@ -1,4 +1,4 @@
-import type { AudienceNode } from '@dcp/contracts';
+import type { AudienceChannel } from '@dcp/contracts';
 import type { Pool, PoolClient } from '@dcp/node-kit';
 import type { MemberChange } from '../log/commit-plan.js';
 import type { Pair } from '../members/member.store.js';
@@ -28,25 +28,26 @@ const CLOSE = `
     and not exists (select 1 from members m where m.channel_id = a.channel_id
       and m.user_id >= a.node_id || '.' and m.user_id < a.node_id || '/')`;
 
+/** Also of channels that were given up: whoever lacks something is fed up to where the order of this node ended, in its last epoch. */
 const LIST = `
-  select c.channel_id, c.last_seq, a.node_id, a.since, a.until
+  select c.channel_id, c.last_seq, a.node_id, a.since, a.until, mine.home_epoch, coalesce(b.last_seq, 0) as begun
   from (
     select distinct channel_id from audience
     where channel_id > $1 and ($2::text is null or channel_id = $2) and (until is null or left_at > $3)
     order by channel_id limit ${PAGE}
   ) as page
-  join channels c on c.channel_id = page.channel_id and c.deleted_at is null and c.replica_from is null
+  join channels c on c.channel_id = page.channel_id and c.deleted_at is null
   join audience a on a.channel_id = page.channel_id and (a.until is null or a.left_at > $3)
+  cross join lateral (
+    select case when c.replica_from is null then c.home_epoch
+      else (select max(h.epoch) - 1 from handovers h where h.channel_id = c.channel_id and h.from_node = $4) end as home_epoch
+  ) as mine
+  left join handovers b on b.channel_id = c.channel_id and b.epoch = mine.home_epoch
+  where mine.home_epoch is not null
   order by c.channel_id, a.node_id`;
 
 const PRESENT = 'select 1 from audience where channel_id = $1 and node_id = $2 and until is null';
 const FORGET_DEPARTED = 'delete from audience where until is not null and left_at <= $1';
-
-export interface AudienceChannel {
-  channel_id: string;
-  last_seq: number;
-  nodes: AudienceNode[];
-}
 
 /** Members of other nodes have come. Under the lock of their channels. */
 export async function openAudience(client: PoolClient, added: MemberChange[]): Promise<void> {
@@ -65,7 +66,11 @@ function columns(pairs: Pair[]): [string[], string[]] {
 
 /** Which other nodes get which channels of this one. */
 export class AudienceStore {
-  constructor(private readonly pool: Pool) {}
+  constructor(
+    private readonly pool: Pool,
+    /** Of this node. */
+    private readonly nodeId: string,
+  ) {}
 
   /** A page of channels by id; `channelId` narrows it to one. There is more where the page is full. */
   async page(after: string, channelId: string | undefined, now: number): Promise<AudienceChannel[]> {
@@ -75,11 +80,14 @@ export class AudienceStore {
       node_id: string;
       since: string;
       until: string | null;
-    }>(LIST, [after, channelId ?? null, before(now, DEPARTED_DAYS)]);
+      home_epoch: number;
+      begun: string;
+    }>(LIST, [after, channelId ?? null, before(now, DEPARTED_DAYS), this.nodeId]);
     const channels = new Map<string, AudienceChannel>();
     for (const row of rows) {
-      const known = channels.get(row.channel_id);
-      const channel = known ?? { channel_id: row.channel_id, last_seq: Number(row.last_seq), nodes: [] };
+      const { channel_id, home_epoch } = row;
+      const counts = { last_seq: Number(row.last_seq), begun: Number(row.begun) };
+      const channel: AudienceChannel = channels.get(channel_id) ?? { channel_id, home_epoch, ...counts, nodes: [] };
       channels.set(row.channel_id, channel);
       const until = row.until === null ? {} : { until: Number(row.until) };
       channel.nodes.push({ node_id: row.node_id, since: Number(row.since), ...until });

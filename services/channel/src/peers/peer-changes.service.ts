@@ -7,9 +7,10 @@ import {
   type Session,
   type StateChange,
 } from '@dcp/contracts';
-import type { Bus } from '@dcp/node-kit';
+import type { Bus, Pool } from '@dcp/node-kit';
 import { DcpError, invalidFormat, parseWith } from '@dcp/protocol';
 import type { ChannelStore } from '../channels/channel.store.js';
+import type { UpdateChannelService } from '../channels/update-channel.service.js';
 import type { OpenDmService } from '../dms/open-dm.service.js';
 import type { ForgetStore } from '../forget/forget.store.js';
 import type { PostService } from '../log/post.service.js';
@@ -18,11 +19,13 @@ import type { MembershipService } from '../members/membership.service.js';
 import { nodeOf } from '../node/node-of.js';
 import { dmIdOf, nameHere } from '../replicas/check-home.js';
 import type { HomeDirectory } from '../replicas/home-directory.js';
+import { isNotTheHome } from '../replicas/moved.js';
 import type { StateService } from '../state/state.service.js';
 import type { AuthorKeys } from './author-keys.js';
 import type { BannedGuests } from './banned-guests.js';
 import { foreignUser, requireKnown, requireOwnUser } from './peer-access.js';
 import { changeRequest, noticeRequest, postRequest } from './peer-input.js';
+import { notHere } from './peer-reads.service.js';
 
 export interface PeerChangesParts {
   bus: Bus;
@@ -36,6 +39,8 @@ export interface PeerChangesParts {
   forget: ForgetStore;
   events: MembershipEvents;
   homes: HomeDirectory;
+  settings: UpdateChannelService;
+  pool: Pool;
   /** Of this node. */
   nodeId: string;
 }
@@ -54,8 +59,20 @@ export class PeerChanges {
     if (refusal !== undefined && !isLeaving(request)) throw refusal;
     if (request.change === 'open_dm') return this.#openDm(peer, request);
     requireKnown(peer);
-    if ((await this.parts.homes.find(request.channel_id)) !== null) throw new DcpError('CHANNEL_NOT_FOUND');
-    const { user_id, channel_id, change, entry } = request;
+    const { pool, homes } = this.parts;
+    const { channel_id } = request;
+    if ((await homes.find(channel_id)) !== null) throw await notHere(pool, channel_id);
+    try {
+      return await this.#change(peer, request);
+    } catch (error) {
+      if (!isNotTheHome(error)) throw error;
+      homes.forget(channel_id);
+      throw await notHere(pool, channel_id);
+    }
+  }
+
+  async #change(peer: Peer, { user_id, channel_id, change, entry, title, description }: Change): Promise<StateChange> {
+    if (change === 'update') return this.parts.settings.update(user_id, channel_id, { title, description });
     if (change === 'join') return this.parts.membership.join(user_id, channel_id);
     if (change === 'leave') return this.#leave(user_id, channel_id);
     return this.#state(peer, user_id, channel_id, entry);

@@ -34,9 +34,11 @@ export const stateRequest = z.looseObject({
 export const changeRequest = z.looseObject({
   user_id: userIdField,
   channel_id: channelIdField,
-  change: z.enum(['join', 'leave', 'state', 'open_dm']),
+  change: z.enum(['join', 'leave', 'state', 'open_dm', 'update']),
   entry: object.optional(),
   other: userIdField.optional(),
+  title: text(1_000).optional(),
+  description: text(4_000).optional(),
 });
 
 export const postRequest = z.looseObject({

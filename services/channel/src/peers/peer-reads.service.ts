@@ -1,8 +1,11 @@
 import type { HistoryPage, HomedChannel, Peer, StatePage } from '@dcp/contracts';
+import type { Pool } from '@dcp/node-kit';
 import { CHANNEL_ID, DcpError, parseWith } from '@dcp/protocol';
 import type { ChannelStore } from '../channels/channel.store.js';
 import { fitting, PEER_PAGE_BYTES } from '../history/page.js';
 import type { HistoryService } from '../history/history.service.js';
+import { findChain, findLastMove } from '../handover/handover.store.js';
+import { movedTo } from '../replicas/moved.js';
 import type { MembershipStore } from '../members/membership.store.js';
 import type { ChainService } from '../state/chain.service.js';
 import type { AudienceStore } from './audience.store.js';
@@ -15,6 +18,7 @@ export interface PeerReadsParts {
   chains: ChainService;
   history: HistoryService;
   audience: AudienceStore;
+  pool: Pool;
 }
 
 type Standing = HomedChannel['standing'];
@@ -31,9 +35,11 @@ export class PeerReads {
     const isId = CHANNEL_ID.test(channel);
     const found = isId || channel.includes('@') ? undefined : await channels.findByName(channel, user_id);
     const homed = isId || found !== undefined ? await channels.findHomed(found?.channel_id ?? channel) : undefined;
-    if (homed === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (homed === undefined) throw await notHere(this.parts.pool, channel);
     const standing = await this.#standing(peer, homed.channel_id, user_id);
-    return standing === 'none' && homed.visibility !== 'public' ? hidden(homed) : { ...homed, standing };
+    if (standing === 'none' && homed.visibility !== 'public') return hidden(homed);
+    const handovers = await findChain(this.parts.pool, homed.channel_id);
+    return { ...homed, standing, ...(handovers.length === 0 ? {} : { handovers }) };
   }
 
   async state(peer: Peer, body: unknown): Promise<StatePage> {
@@ -59,7 +65,7 @@ export class PeerReads {
 
   async #requireHome(channelId: string): Promise<{ name: string }> {
     const homed = await this.parts.channels.findHomed(channelId);
-    if (homed === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (homed === undefined) throw await notHere(this.parts.pool, channelId);
     return homed;
   }
 
@@ -69,6 +75,12 @@ export class PeerReads {
     if ((await members.find(channelId, asker)) !== undefined) return 'member';
     return (await channels.isInvited(channelId, asker)) ? 'invited' : 'none';
   }
+}
+
+/** A channel that was here before is asked for where it went. */
+export async function notHere(pool: Pool, channel: string): Promise<DcpError> {
+  const last = await findLastMove(pool, channel);
+  return last === undefined ? new DcpError('CHANNEL_NOT_FOUND') : movedTo(last.toNode);
 }
 
 /** What a frame between nodes holds of a page, from the side that it begins at. */

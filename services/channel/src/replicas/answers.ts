@@ -1,4 +1,11 @@
-import type { HistoryPage, HomedChannel, PostBatchAnswer, StateChange, StatePage } from '@dcp/contracts';
+import type {
+  HistoryPage,
+  HomedChannel,
+  PeerHandoverAnswer,
+  PostBatchAnswer,
+  StateChange,
+  StatePage,
+} from '@dcp/contracts';
 import { type PeerKind } from '@dcp/contracts';
 import {
   channelIdField,
@@ -6,8 +13,10 @@ import {
   ENCRYPTION_MODES,
   type ErrorCode,
   genesisSchema,
+  handoverRecord,
   hashField,
   isErrorCode,
+  MAX_HANDOVERS,
   nodeIdField,
   signatureField,
   timeField,
@@ -47,6 +56,7 @@ const homedChannel = z.looseObject({
   state_head: hashField.nullable(),
   epoch,
   standing: z.enum(['member', 'invited', 'none']),
+  handovers: z.array(handoverRecord).max(MAX_HANDOVERS).optional(),
 });
 
 const statePage = z.looseObject({
@@ -91,6 +101,12 @@ const postAnswer = z.looseObject({
 
 const historyPage = z.looseObject({ name, entries: z.array(entrySchema).max(1_000), has_more: z.boolean() });
 
+const handoverAnswer = z.looseObject({
+  state: z.enum(['settled', 'moving', 'refused']),
+  last_seq: count,
+  reason: z.string().max(100).optional(),
+});
+
 export interface Answers {
   channel_info: HomedChannel;
   channel_state: StatePage;
@@ -98,6 +114,7 @@ export interface Answers {
   channel_post: PostBatchAnswer;
   channel_history: HistoryPage;
   channel_notice: object;
+  channel_handover: PeerHandoverAnswer;
 }
 
 const SCHEMAS: { [K in keyof Answers]: z.ZodType<Answers[K]> } = {
@@ -107,6 +124,7 @@ const SCHEMAS: { [K in keyof Answers]: z.ZodType<Answers[K]> } = {
   channel_post: postAnswer,
   channel_history: historyPage,
   channel_notice: z.looseObject({}),
+  channel_handover: handoverAnswer,
 };
 
 export type AskedKind = keyof Answers & PeerKind;

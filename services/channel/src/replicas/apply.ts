@@ -1,5 +1,6 @@
 import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
-import { DcpError, genesisSchema, USER_ID } from '@dcp/protocol';
+import { DcpError, genesisSchema, type HandoverRecord, USER_ID } from '@dcp/protocol';
+import { findLastMove, insertHandovers } from '../handover/handover.store.js';
 import type { MemberLimits } from '../limits.js';
 import type { Head } from '../log/commit-plan.js';
 import { lockHeads } from '../log/entry.store.js';
@@ -9,6 +10,7 @@ import { addMembers, findMembers, type Pair, removeMembers } from '../members/me
 import { nodeOf } from '../node/node-of.js';
 import { findBans, findInvitations, writeStandings } from '../state/standing.store.js';
 import { noStandings, Standings } from '../state/standings.js';
+import { openGap } from './chain-gap.store.js';
 import type { OrderedEntry } from './ordered-entry.js';
 import { type ConcernedBy, ReplicaPlan } from './replica-plan.js';
 import { appendOrdered, beginReplica, type HomeRow, lockHome, retireIfEmpty } from './replica.store.js';
@@ -32,19 +34,21 @@ export interface Applied {
 /**
  * Writes what a channel's home has ordered, in one transaction under the lock of the channel's row, as a commit of this node would.
  * Repeats are dropped; CONFLICT `gap` with the last number here where something is missing. `declined`: founders of a group DM who are in it
- * for everybody but themselves.
+ * for everybody but themselves. FEDERATION_ERROR `not_the_home` where `from` had nothing to order.
  */
 export function applyOrdered(
   { pool, limits, nodeId }: ReplicaRules,
   channelId: string,
   entries: OrderedEntry[],
   now: string,
+  from: string,
   declined: string[] = [],
 ): Promise<Applied> {
   return withTransaction(pool, async (client) => {
     const row = await lockHome(client, channelId);
     const head = (await lockHeads(client, [channelId])).get(channelId);
     if (row === undefined || head === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (!(await mayOrder(client, channelId, row, from, entries))) throw notTheHome();
     const fresh = entries.filter(({ seq }) => seq > head.lastSeq);
     const { name, lastSeq } = head;
     if (fresh.length === 0) return { name, entries: [], concerned: [], lastSeq };
@@ -56,10 +60,31 @@ export function applyOrdered(
   });
 }
 
+/** Its home; and the one before, of what it had ordered until then. */
+async function mayOrder(
+  client: PoolClient,
+  channelId: string,
+  { homeNode, replicaFrom }: HomeRow,
+  from: string,
+  entries: OrderedEntry[],
+): Promise<boolean> {
+  if (replicaFrom === null || homeNode === from) return replicaFrom !== null;
+  const last = await findLastMove(client, channelId);
+  return last?.fromNode === from && (entries.at(-1)?.seq ?? 0) <= last.lastSeq;
+}
+
+export function notTheHome(): DcpError {
+  return new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
+}
+
 export interface ReplicaStart {
   channel: NewChannel;
+  /** How its home came to be its home. */
+  handovers: HandoverRecord[];
   /** State entries below or at the beginning, ascending. */
   chain: OrderedEntry[];
+  /** The chain was left out: it is read later. */
+  isChainOpen: boolean;
   /** The first `seq` from which nothing is missing. */
   from: number;
   /** The last one that is in `chain` or needs no entry: `from` or the one before it. */
@@ -68,14 +93,16 @@ export interface ReplicaStart {
   members: string[];
 }
 
-/** Makes a replica that knows the whole state chain. Undefined: there is one already. */
+/** Makes a replica that knows the whole state chain, or that it does not. Undefined: there is one already. */
 export function createReplica(
   { pool, limits }: ReplicaRules,
-  { channel, chain, from, lastSeq, members }: ReplicaStart,
+  { channel, handovers, chain, isChainOpen, from, lastSeq, members }: ReplicaStart,
   now: string,
 ): Promise<ConcernedBy[] | undefined> {
   return withTransaction(pool, async (client) => {
     if (!(await beginReplica(client, channel, from))) return undefined;
+    await insertHandovers(client, handovers, now);
+    if (isChainOpen) await openGap(client, channel.channelId, from);
     const head = (await lockHeads(client, [channel.channelId])).get(channel.channelId);
     if (head === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     const { genesis } = channel;

@@ -21,8 +21,9 @@ export class Asks {
     kind: K,
     body: object,
     timeoutMs: number = ASK_MS,
+    via?: string,
   ): Promise<Answers[K]> {
-    const question = { node_id: nodeId, kind, body, timeout_ms: timeoutMs };
+    const question = { node_id: nodeId, kind, body, timeout_ms: timeoutMs, ...(via === undefined ? {} : { via }) };
     const answer = await this.bus
       .request(FEDERATION.ask, question, { timeoutMs: timeoutMs + GRACE_MS })
       .catch((error: unknown) => {

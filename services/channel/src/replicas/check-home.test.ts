@@ -1,6 +1,6 @@
 import { generateEd25519KeyPair, formatKey, ready, signDigest, toBase32, randomBytes } from '@dcp/crypto';
 import type { HomedChannel } from '@dcp/contracts';
-import { DcpError, dmName, type Genesis, signingInput } from '@dcp/protocol';
+import { DcpError, dmName, type Genesis, type Handover, signingInput } from '@dcp/protocol';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { channelIdOf } from '../channels/genesis.js';
 import { checkHome, dmHome, dmIdOf, dmMembers, nameHere } from './check-home.js';
@@ -76,6 +76,32 @@ describe('what a node says of a channel of its own', () => {
       'genesis_signature',
     );
     expect(reasonOf({ ...honest, genesis_signature: 'ed25519:AAAA' })).toBe('genesis_signature');
+  });
+
+  it('is believed where hand-overs of the creator lead from the home of the genesis to it, and about that epoch only', () => {
+    const handover: Handover = {
+      channel_id: honest.channel_id,
+      epoch: 2,
+      from_node: HOME,
+      to_node: OTHER,
+      kind: 'given',
+      prev: null,
+      issued: '2026-01-02T00:00:00.000Z',
+      author: genesis().creator,
+      signature: 'ed25519:AAAA',
+    };
+    const told = (changes: Partial<Handover> = {}, epoch = 2): HomedChannel => {
+      const closing = { channel_id: honest.channel_id, epoch: 1, last_seq: 3, to_node: OTHER, signature: 'x' };
+      const handovers = [{ handover: { ...handover, ...changes }, closing }];
+      return { ...honest, home_node: OTHER, home_epoch: epoch, handovers };
+    };
+    expect(reasonOf(told(), OTHER)).toBe('believed');
+    expect(reasonOf({ ...told(), home_node: HOME })).toBe('genesis');
+    expect(reasonOf(told({}, 3), OTHER)).toBe('genesis');
+    expect(reasonOf(told({ to_node: 'c9c9c9c9' }), OTHER)).toBe('genesis');
+    expect(reasonOf(told({ author: `${HOME}.mallory` }), OTHER)).toBe('handover_author');
+    expect(reasonOf(told({ from_node: 'c9c9c9c9' }), OTHER)).toBe('handover_chain');
+    expect(reasonOf({ ...told(), name: '#other' }, OTHER)).toBe('genesis');
   });
 
   it('is believed about a DM where its name makes its id and its place', () => {

@@ -1,7 +1,8 @@
 import type { HomedChannel } from '@dcp/contracts';
 import { parseKey, sha256, toBase32, verifySigned } from '@dcp/crypto';
-import { canonicalJson, DcpError, dmChannelIdInput, dmName, signingInput, USER_ID } from '@dcp/protocol';
+import { canonicalJson, DcpError, dmChannelIdInput, dmName, homeAfter, signingInput, USER_ID } from '@dcp/protocol';
 import { channelIdOf } from '../channels/genesis.js';
+import { hashOf } from '../handover/handover.store.js';
 import type { NewChannel } from '../log/operation.js';
 import { nodeOf } from '../node/node-of.js';
 
@@ -28,7 +29,8 @@ export function nameHere(name: string, homeNode: string): string {
 
 /**
  * A channel's id is the hash of what makes it what it is, its home included: so a node can offer no channel of another, nor say that
- * one of its own is less closed than it is. Throws FEDERATION_ERROR.
+ * one of its own is less closed than it is. Where the home has moved, hand-overs lead from the one of the genesis to this one; their
+ * signatures are checked by `HandoverChecks`. Throws FEDERATION_ERROR.
  */
 export function checkHome(info: HomedChannel, homeNode: string): void {
   if (info.home_node !== homeNode) throw wrong('home_node');
@@ -36,7 +38,9 @@ export function checkHome(info: HomedChannel, homeNode: string): void {
   const { genesis, genesis_signature: signature } = info;
   if (genesis === null || signature === null) throw wrong('no_genesis');
   if (channelIdOf(genesis) !== info.channel_id) throw wrong('genesis_hash');
-  if (genesis.home_node !== homeNode || genesis.name !== info.name) throw wrong('genesis');
+  const chain = (info.handovers ?? []).map(({ handover }) => handover);
+  const { home, epoch } = homeAfter(info.channel_id, genesis, chain, hashOf);
+  if (home !== homeNode || epoch !== info.home_epoch || genesis.name !== info.name) throw wrong('genesis');
   if (genesis.encryption !== info.encryption || genesis.visibility !== info.visibility) throw wrong('genesis');
   if (!isSigned(genesis, genesis.creator_key, signature)) throw wrong('genesis_signature');
 }

@@ -41,7 +41,7 @@ export interface RemoteInvitation extends Omit<Invitation, 'created'> {
 
 /** Where channels have their home, and what users of this node were told of channels that no replica is of. */
 export class HomeDirectory {
-  /** A channel's home never changes; null: it is here. */
+  /** Forgotten when it moves; an answer out of date is refused by who was asked. Null: it is here. */
   readonly #homes = new LRUCache<string, { remote: string | null }>({ max: MAX_CACHED });
 
   constructor(
@@ -64,6 +64,11 @@ export class HomeDirectory {
     // Only of channels whose genesis was checked; a hint may be mended by a better one.
     if (row.place === 1) this.#homes.set(channelId, { remote });
     return remote;
+  }
+
+  /** The home has moved. */
+  forget(channelId: string): void {
+    this.#homes.delete(channelId);
   }
 
   /** A user was told by the node itself that the channel is there. */
@@ -108,5 +113,6 @@ export class HomeDirectory {
   async replicated(channelId: string): Promise<void> {
     await this.pool.query('delete from remote_invitations where channel_id = $1', [channelId]);
     await this.pool.query('delete from known_homes where channel_id = $1', [channelId]);
+    this.forget(channelId);
   }
 }

@@ -9,6 +9,7 @@ import type {
 } from '@dcp/contracts';
 import type { Clock, Logger } from '@dcp/node-kit';
 import { CHANNEL_ID, DcpError, NODE_ID } from '@dcp/protocol';
+import type { ChannelSettings } from '../channels/update-channel.service.js';
 import type { ChannelStore } from '../channels/channel.store.js';
 import type { ForgetStore } from '../forget/forget.store.js';
 import type { MemberLimits } from '../limits.js';
@@ -16,7 +17,10 @@ import type { MembershipEvents } from '../members/membership-events.js';
 import type { MembershipStore } from '../members/membership.store.js';
 import { checkState, parseState, type SignedState } from '../state/signed-state.js';
 import type { Asks } from './asks.js';
-import { checkHome, nameHere } from './check-home.js';
+import type { FollowService } from '../handover/follow.service.js';
+import type { HandoverChecks } from '../handover/handover-checks.js';
+import { nameHere } from './check-home.js';
+import { isNotTheHome, newHomeIn } from './moved.js';
 import type { HomeDirectory } from './home-directory.js';
 import type { ReplicaService } from './replica.service.js';
 
@@ -24,6 +28,8 @@ export interface RemoteParts {
   asks: Asks;
   homes: HomeDirectory;
   replicas: ReplicaService;
+  checks: HandoverChecks;
+  follow: FollowService;
   channels: ChannelStore;
   members: MembershipStore;
   forget: ForgetStore;
@@ -42,6 +48,40 @@ export class RemoteChannels {
   /** The other node that must be asked about a channel; undefined: this one answers. */
   async homeOf(channelId: string): Promise<string | undefined> {
     return (await this.parts.homes.find(channelId)) ?? undefined;
+  }
+
+  /**
+   * Does something where the channel's home is. It may have moved since it was last heard of: then once more, at the new one.
+   */
+  async atHome<T>(channelId: string, here: () => Promise<T>, there: (home: string) => Promise<T>): Promise<T> {
+    const decide = async () => {
+      const home = await this.homeOf(channelId);
+      return home === undefined ? here() : there(home);
+    };
+    try {
+      return await decide();
+    } catch (error) {
+      const home = newHomeIn(error);
+      if (home === undefined && !isNotTheHome(error)) throw await this.#unlessMoving(channelId, error);
+      this.parts.homes.forget(channelId);
+      if (home !== undefined) await this.#moved(channelId, home);
+      return decide();
+    }
+  }
+
+  /** A new home that has not taken the channel yet knows nothing of being one. */
+  async #unlessMoving(channelId: string, error: unknown): Promise<unknown> {
+    const isUnknown = error instanceof DcpError && error.code === 'CHANNEL_NOT_FOUND';
+    if (!isUnknown || !(await this.parts.follow.isMoving(channelId))) return error;
+    return new DcpError('NODE_UNREACHABLE', { reason: 'moving' });
+  }
+
+  /** What the home before said is only a hint: the new one proves it. */
+  async #moved(channelId: string, home: string): Promise<void> {
+    const { replicas, follow, nodeId } = this.parts;
+    if (home === nodeId) return;
+    if (await replicas.isKept(channelId)) await follow.learn(home, channelId);
+    else await this.#ask(home, channelId, nodeId);
   }
 
   /** `#name@node`, `ch_…@node` or the id of a channel that another node was named for. Undefined: this node's own affair. */
@@ -64,6 +104,14 @@ export class RemoteChannels {
     const body = { user_id, channel_id: channelId, change: 'join' };
     const answer = await this.parts.asks.ask(home, 'channel_change', body);
     await this.#arrive(home, user_id, channelId, answer.seq);
+    return here(answer, home);
+  }
+
+  /** Title and description, in mode `node`. */
+  async update({ user_id }: Session, channelId: string, wanted: ChannelSettings, home: string): Promise<StateChange> {
+    const body = { user_id, channel_id: channelId, change: 'update', ...wanted };
+    const answer = await this.parts.asks.ask(home, 'channel_change', body);
+    await this.parts.replicas.caughtUp(channelId, answer.seq);
     return here(answer, home);
   }
 
@@ -115,13 +163,19 @@ export class RemoteChannels {
     }
   }
 
-  async #ask(home: string, channel: string, userId: string): Promise<ChannelInfo> {
+  /** `moved`: another node has named this one. */
+  async #ask(home: string, channel: string, userId: string, moved = false): Promise<ChannelInfo> {
     const { asks, homes } = this.parts;
-    const info = await asks.ask(home, 'channel_info', { channel, user_id: userId });
+    const info = await asks.ask(home, 'channel_info', { channel, user_id: userId }).catch((error: unknown) => {
+      const next = newHomeIn(error);
+      if (next === undefined || next === home || moved) throw error;
+      return next;
+    });
+    if (typeof info === 'string') return this.#ask(info, channel, userId, true);
     if (CHANNEL_ID.test(channel) && info.channel_id !== channel)
       throw new DcpError('FEDERATION_ERROR', { reason: 'another_channel' });
     // A hidden channel shows nothing by which it could be checked before its chain is read.
-    if (info.standing !== 'none' || info.genesis !== null) checkHome(info, home);
+    if (info.standing !== 'none' || info.genesis !== null) await this.parts.checks.home(info, home);
     await homes.remember(info.channel_id, home);
     return publicInfo(info, home);
   }

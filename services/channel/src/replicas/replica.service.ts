@@ -7,9 +7,18 @@ import type { Publisher } from '../log/publisher.js';
 import type { MembershipEvents } from '../members/membership-events.js';
 import { nodeOf } from '../node/node-of.js';
 import type { OutgoingStore } from '../outgoing/outgoing.store.js';
-import { type Applied, applyOrdered, createReplica, type ReplicaRules } from './apply.js';
+import type { FollowService } from '../handover/follow.service.js';
+import type { HandoverChecks } from '../handover/handover-checks.js';
+import {
+  type Applied,
+  applyOrdered,
+  createReplica,
+  notTheHome,
+  type ReplicaRules,
+  type ReplicaStart,
+} from './apply.js';
 import type { Asks } from './asks.js';
-import { checkHome, dmMembers, dmReplica, replicaChannel } from './check-home.js';
+import { dmMembers, dmReplica, replicaChannel } from './check-home.js';
 import { groupConsent } from './group-consent.js';
 import type { HomeDirectory } from './home-directory.js';
 import { entryBatchSchema, type OrderedEntry, orderedEntries, orderedEntry } from './ordered-entry.js';
@@ -18,6 +27,8 @@ import { findHome, type HomeRow } from './replica.store.js';
 
 /** State entries that a channel may have when this node comes to it: they are read at once. */
 const MAX_CHAIN = 20_000;
+/** Of a readable channel with more members than this only its beginning here is waited for. */
+const MAX_AT_ONCE = 200;
 /** How long a command waits for what it did to come back in the channel's log. */
 const CATCH_UP_MS = 5_000;
 const FIRST_LOOK_MS = 10;
@@ -33,6 +44,8 @@ export interface ReplicaParts extends ReplicaRules {
   bus: Bus;
   asks: Asks;
   homes: HomeDirectory;
+  checks: HandoverChecks;
+  follow: FollowService;
   outgoing: OutgoingStore;
   publisher: Publisher;
   metrics: Pick<LogMetrics, 'replicated'>;
@@ -51,12 +64,12 @@ export class ReplicaService {
     const entries = orderedEntries(batch.entries, batch.channel_id);
     const known = await findHome(this.parts.pool, batch.channel_id);
     const { row, declined } = known === undefined ? await this.#adopt(peer, batch) : { row: known, declined: [] };
-    if (row.homeNode !== peer.node_id || row.replicaFrom === null) {
-      throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
-    }
+    if (row.replicaFrom === null) throw notTheHome();
+    // Whoever comes with a later epoch may have become the home; if so, he can prove it.
+    if (row.homeNode !== peer.node_id && epochOf(body) > row.homeEpoch) await this.#learn(peer, batch.channel_id);
     // Nobody here is in the channel any more, so what its home still sends is for nobody.
     if (row.retired) return { last_seq: entries.at(-1)?.seq ?? 0 };
-    return { last_seq: await this.#apply(batch.channel_id, entries, declined) };
+    return { last_seq: await this.#apply(batch.channel_id, entries, peer.node_id, declined) };
   }
 
   /**
@@ -66,10 +79,10 @@ export class ReplicaService {
   async adopt(homeNode: string, channelId: string, userId: string, seq?: number): Promise<void> {
     const row = await findHome(this.parts.pool, channelId);
     if (row !== undefined && !row.retired) return;
-    const { info, chain, lastSeq } = await this.#readHome(homeNode, channelId, userId, seq);
+    const { info, chain, isChainOpen, lastSeq } = await this.#readHome(homeNode, channelId, userId, seq);
     const contained = chain.at(-1)?.seq === seq && seq !== undefined;
     const start = seq === undefined ? lastSeq : contained ? seq : seq - 1;
-    await this.#create(info, chain, contained ? start : start + 1, start);
+    await this.#create(info, { chain, isChainOpen, from: contained ? start : start + 1, lastSeq: start });
   }
 
   /** The replica of a DM whose home is the other's node. */
@@ -77,7 +90,7 @@ export class ReplicaService {
     const now = this.#now();
     const channel = dmReplica(userId, other, now);
     const members = [userId, other];
-    const start = { channel, chain: [], from: 1, lastSeq: 0, members };
+    const start = { channel, handovers: [], chain: [], isChainOpen: false, from: 1, lastSeq: 0, members };
     const concerned = await createReplica(this.parts, start, now);
     if (concerned !== undefined) this.#tell(channel.channelId, channel.name, concerned);
     return concerned !== undefined;
@@ -99,6 +112,12 @@ export class ReplicaService {
     return row === undefined || row.retired || row.replicaFrom === null ? undefined : row;
   }
 
+  /** There is a replica, whether anybody is in it or not. */
+  async isKept(channelId: string): Promise<boolean> {
+    const row = await findHome(this.parts.pool, channelId);
+    return row !== undefined && row.replicaFrom !== null;
+  }
+
   /** The home says that a user of this node is in a channel of which nothing is known here: a group DM, or an answer that got lost. */
   async #adopt({ node_id, trust }: Peer, { channel_id, entries }: EntryBatch): Promise<Adopted> {
     // Of nodes that nobody has rated only what a user here has asked for is kept.
@@ -110,10 +129,15 @@ export class ReplicaService {
 
   async #adoptFrom(homeNode: string, channelId: string, firstSeq: number): Promise<string[]> {
     // In the node's own name: the home says whether one of its users is in the channel.
-    const { info, chain } = await this.#readHome(homeNode, channelId, this.parts.nodeId, firstSeq - 1);
+    const { info, chain, isChainOpen } = await this.#readHome(
+      homeNode,
+      channelId,
+      this.parts.nodeId,
+      firstSeq - 1,
+    );
     if (info.standing !== 'member') throw new DcpError('CHANNEL_NOT_FOUND');
     const refusing = await this.#refusing(info);
-    await this.#create(info, chain, firstSeq, firstSeq - 1);
+    await this.#create(info, { chain, isChainOpen, from: firstSeq, lastSeq: firstSeq - 1 });
     for (const userId of refusing) await this.#decline(homeNode, channelId, userId);
     return refusing;
   }
@@ -140,11 +164,15 @@ export class ReplicaService {
     channelId: string,
     userId: string,
     upTo = Number.MAX_SAFE_INTEGER,
-  ): Promise<{ info: HomedChannel; chain: OrderedEntry[]; lastSeq: number }> {
+  ): Promise<Pick<ReplicaStart, 'chain' | 'isChainOpen' | 'lastSeq'> & { info: HomedChannel }> {
     const { asks } = this.parts;
     const info = await asks.ask(homeNode, 'channel_info', { channel: channelId, user_id: userId });
     if (info.channel_id !== channelId) throw new DcpError('FEDERATION_ERROR', { reason: 'another_channel' });
-    checkHome(info, homeNode);
+    await this.parts.checks.home(info, homeNode);
+    const lastSeq = info.last_seq;
+    // Who else is in a crowd is read afterwards; a chain that clients check must be here first, and is short.
+    if (info.encryption === 'node' && info.member_count > MAX_AT_ONCE)
+      return { info, chain: [], isChainOpen: true, lastSeq };
     const chain: OrderedEntry[] = [];
     for (let after = 0; ;) {
       const page = await asks.ask(homeNode, 'channel_state', { channel_id: channelId, user_id: userId, after });
@@ -152,16 +180,23 @@ export class ReplicaService {
       for (const entry of wanted) chain.push(orderedEntry(entry, channelId));
       if (chain.length > MAX_CHAIN) throw new DcpError('FEDERATION_ERROR', { reason: 'chain_too_long' });
       const isEnd = !page.has_more || wanted.length === 0 || wanted.length < page.entries.length;
-      if (isEnd) return { info, chain: ascending(chain), lastSeq: page.last_seq };
+      if (isEnd) return { info, chain: ascending(chain), isChainOpen: false, lastSeq: page.last_seq };
       after = wanted.at(-1)?.seq ?? after;
     }
   }
 
-  async #create(info: HomedChannel, chain: OrderedEntry[], from: number, lastSeq: number): Promise<void> {
+  async #create(
+    info: HomedChannel,
+    start: Pick<ReplicaStart, 'chain' | 'isChainOpen' | 'from' | 'lastSeq'>,
+  ): Promise<void> {
+    const { chain, from } = start;
     const now = this.#now();
-    const channel = replicaChannel(info, now);
+    // Whoever made this replica is counted by his own entry.
+    const open = start.isChainOpen ? { memberCount: Math.max(0, info.member_count - 1) } : {};
+    const channel = { ...replicaChannel(info, now), ...open };
     const members = info.visibility === 'dm' ? [...(dmMembers(info.name) ?? [])] : [];
-    const concerned = await createReplica(this.parts, { channel, chain, from, lastSeq, members }, now);
+    const { handovers = [] } = info;
+    const concerned = await createReplica(this.parts, { channel, handovers, members, ...start }, now);
     if (concerned === undefined) return;
     const { channelId, name } = channel;
     await this.parts.homes.replicated(channelId);
@@ -175,8 +210,13 @@ export class ReplicaService {
     this.parts.publisher.publishEntries(channelId, name, chain.filter(({ seq }) => seq >= from).map(publicEntry));
   }
 
-  async #apply(channelId: string, entries: OrderedEntry[], declined: string[]): Promise<number> {
-    const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), declined);
+  async #learn({ node_id, trust }: Peer, channelId: string): Promise<void> {
+    if (trust === 'unknown') throw notTheHome();
+    await this.parts.follow.learn(node_id, channelId);
+  }
+
+  async #apply(channelId: string, entries: OrderedEntry[], from: string, declined: string[]): Promise<number> {
+    const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), from, declined);
     if (applied.entries.length > 0) await this.#spread(channelId, applied);
     return applied.lastSeq;
   }
@@ -202,6 +242,12 @@ export class ReplicaService {
   #now(): string {
     return new Date(this.parts.clock.now()).toISOString();
   }
+}
+
+/** Of the order that the batch came with. */
+function epochOf(body: unknown): number {
+  const { order } = body as { order?: { epoch?: unknown } };
+  return typeof order?.epoch === 'number' ? order.epoch : 0;
 }
 
 /** A home that repeats or shuffles its chain is not followed. */

@@ -9,6 +9,7 @@ import type { OrderedEntry } from './ordered-entry.js';
 /** A channel's row as far as it says whose the channel is. */
 export interface HomeRow {
   homeNode: string;
+  homeEpoch: number;
   /** Null: it is homed here. */
   replicaFrom: number | null;
   lastSeq: number;
@@ -19,7 +20,7 @@ export interface HomeRow {
 }
 
 const HOME = `
-  select home_node, replica_from, last_seq, name, genesis, deleted_at is not null as retired
+  select home_node, home_epoch, replica_from, last_seq, name, genesis, deleted_at is not null as retired
   from channels where channel_id = $1`;
 
 const INSERT_ENTRIES = `
@@ -35,10 +36,14 @@ const MOVE_HEAD = `
     last_activity = greatest(last_activity, $7::timestamptz)
   where channel_id = $1`;
 
+const PREPEND = `${INSERT_ENTRIES} on conflict (channel_id, seq) do nothing`;
+const LOWER = 'update channels set replica_from = $2 where channel_id = $1 and replica_from = $3';
+const COUNT = 'select count(*)::int as entries from channel_events where channel_id = $1 and seq >= $2 and seq < $3';
+
 const BEGIN = 'update channels set replica_from = $2, published_seq = $3 where channel_id = $1';
 
 /** A user of this node comes back to a channel: it begins anew, as if it had never been here. */
-const CLEAR = ['channel_events', 'members', 'invitations', 'bans', 'invite_links'].map(
+const CLEAR = ['channel_events', 'members', 'invitations', 'bans', 'invite_links', 'audience', 'handovers'].map(
   (table) => `delete from ${table} where channel_id = $1`,
 );
 
@@ -55,6 +60,7 @@ const CLEAR_ROWS = 'delete from channels where deleted_at < $1 and replica_from 
 
 interface StoredHome {
   home_node: string;
+  home_epoch: number;
   replica_from: string | null;
   last_seq: string;
   name: string;
@@ -73,9 +79,19 @@ export async function lockHome(client: PoolClient, channelId: string): Promise<H
 
 function homeOf(row: StoredHome | undefined): HomeRow | undefined {
   if (row === undefined) return undefined;
-  const { home_node, replica_from, last_seq, ...rest } = row;
+  const { home_node, home_epoch, replica_from, last_seq, ...rest } = row;
   const replicaFrom = replica_from === null ? null : Number(replica_from);
-  return { ...rest, homeNode: home_node, replicaFrom, lastSeq: Number(last_seq) };
+  return { ...rest, homeNode: home_node, homeEpoch: home_epoch, replicaFrom, lastSeq: Number(last_seq) };
+}
+
+/** Adds entries of a replica's past; those that are there stay as they are. Under the lock of the channel's row. */
+export async function insertMissing(
+  client: PoolClient,
+  channelId: string,
+  homeEpoch: number,
+  entries: OrderedEntry[],
+): Promise<void> {
+  if (entries.length > 0) await client.query(PREPEND, columns(channelId, homeEpoch, entries));
 }
 
 /** Inserts what the home has numbered and moves the head. */
@@ -85,9 +101,36 @@ export async function appendOrdered(
   entries: OrderedEntry[],
   settings: Settings,
 ): Promise<void> {
-  const values = [
-    head.channelId,
-    head.homeEpoch,
+  const values = columns(head.channelId, head.homeEpoch, entries);
+  if (entries.length > 0) await client.query({ name: 'insert_ordered', text: INSERT_ENTRIES, values });
+  const { channelId, lastSeq, aclVersion, stateHead, memberCount, epoch } = head;
+  const heard = entries.at(-1)?.received_at ?? null;
+  await client.query(MOVE_HEAD, [channelId, lastSeq, aclVersion, stateHead, memberCount, epoch, heard]);
+  await updateSettings(client, { ...settings, channelId });
+}
+
+/**
+ * Adds what was before the replica, from `from` up to where it began; its state entries are there already. Nothing happens where somebody else
+ * was faster.
+ */
+export async function prependOrdered(
+  client: PoolClient,
+  channelId: string,
+  entries: OrderedEntry[],
+  { from, to }: { from: number; to: number },
+): Promise<void> {
+  const row = await lockHome(client, channelId);
+  if (row?.replicaFrom !== to) return;
+  await insertMissing(client, channelId, row.homeEpoch, entries);
+  const { rows } = await client.query<{ entries: number }>(COUNT, [channelId, from, to]);
+  if (rows[0]?.entries !== to - from) throw new DcpError('FEDERATION_ERROR', { reason: 'history' });
+  await client.query(LOWER, [channelId, from, to]);
+}
+
+function columns(channelId: string, homeEpoch: number, entries: OrderedEntry[]): unknown[] {
+  return [
+    channelId,
+    homeEpoch,
     entries.map((entry) => entry.seq),
     entries.map((entry) => entry.id),
     entries.map((entry) => entry.digest),
@@ -98,11 +141,6 @@ export async function appendOrdered(
     entries.map((entry) => entry.received_at),
     entries.map((entry) => entry.body),
   ];
-  if (entries.length > 0) await client.query({ name: 'insert_ordered', text: INSERT_ENTRIES, values });
-  const { channelId, lastSeq, aclVersion, stateHead, memberCount, epoch } = head;
-  const heard = entries.at(-1)?.received_at ?? null;
-  await client.query(MOVE_HEAD, [channelId, lastSeq, aclVersion, stateHead, memberCount, epoch, heard]);
-  await updateSettings(client, { ...settings, channelId });
 }
 
 /**
@@ -112,7 +150,8 @@ export async function appendOrdered(
 export async function beginReplica(client: PoolClient, channel: NewChannel, from: number): Promise<boolean> {
   const isNew = (await insertChannels(client, [channel])).length > 0;
   const row = await lockHome(client, channel.channelId);
-  if (row === undefined || row.homeNode !== channel.homeNode || (!isNew && row.replicaFrom === null)) {
+  const isOther = row?.homeNode !== channel.homeNode && row?.retired !== true;
+  if (row === undefined || isOther || (!isNew && row.replicaFrom === null)) {
     throw new DcpError('CHANNEL_EXISTS', { channel: channel.name });
   }
   if (!isNew && !row.retired) return false;
@@ -120,8 +159,16 @@ export async function beginReplica(client: PoolClient, channel: NewChannel, from
     for (const statement of CLEAR) await client.query(statement, [channel.channelId]);
     await client.query(
       `update channels set deleted_at = null, title = $2, description = $3, member_count = $4, epoch = 0, state_head = null,
-         last_seq = 0, acl_version = acl_version + 1 where channel_id = $1`,
-      [channel.channelId, channel.title, channel.description, channel.memberCount],
+         chain_after = null, chain_before = null, last_seq = 0, acl_version = acl_version + 1, name = $5, home_node = $6, home_epoch = $7 where channel_id = $1`,
+      [
+        channel.channelId,
+        channel.title,
+        channel.description,
+        channel.memberCount,
+        channel.name,
+        channel.homeNode,
+        channel.homeEpoch,
+      ],
     );
   }
   await client.query(BEGIN, [channel.channelId, from, from - 1]);

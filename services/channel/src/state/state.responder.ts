@@ -18,10 +18,13 @@ export class StateResponder implements Responder {
 
   serve(answering: Answering): void {
     const { states, chains, dms } = this;
-    answering.serve(CHANNEL.changeState, async (request) => {
-      const home = await this.remote.homeOf(request.channel_id);
-      return home === undefined ? states.change(request) : this.remote.change(request, home);
-    });
+    answering.serve(CHANNEL.changeState, (request) =>
+      this.remote.atHome(
+        request.channel_id,
+        () => states.change(request),
+        (home) => this.remote.change(request, home),
+      ),
+    );
     answering.serve(CHANNEL.state, (request) => this.#state(request));
     answering.serve(CHANNEL.openDm, ({ session, user_id }) => dms.open(session, user_id));
     answering.serve(CHANNEL.invitations, async ({ user_id }) => ({
@@ -35,9 +38,11 @@ export class StateResponder implements Responder {
       return await this.chains.page(request);
     } catch (error) {
       if (!(error instanceof DcpError) || error.code !== 'CHANNEL_NOT_FOUND') throw error;
-      const home = await this.remote.homeOf(request.channel_id);
-      if (home === undefined) throw error;
-      return this.remote.state(request, home);
+      return this.remote.atHome(
+        request.channel_id,
+        () => Promise.reject(error),
+        (home) => this.remote.state(request, home),
+      );
     }
   }
 }

@@ -1,4 +1,6 @@
 import {
+  type AudienceChannel,
+  type AudienceNode,
   AUTH,
   CHANNEL,
   type DeviceLog,
@@ -11,6 +13,7 @@ import {
   TRUST,
   type UserStanding,
 } from '@dcp/contracts';
+import { ed25519KeyPair, formatKey, fromBase64 } from '@dcp/crypto';
 import type { Bus, Rpc } from '@dcp/node-kit';
 import { DcpError, type OrderStatement, type TrustLevel } from '@dcp/protocol';
 import type { Actor } from './actor.js';
@@ -21,9 +24,9 @@ type AnyPeer = Rpc<PeerCall<object>, object>;
 const PAGE = 100;
 
 /** What an entry batch looks like on its way between two nodes; the federation service has checked the signature. */
-export function ordered(batch: EntryBatch): EntryBatch & { order: OrderStatement } {
+export function ordered(batch: EntryBatch, epoch = 1): EntryBatch & { order: OrderStatement } {
   const [from, to] = [batch.entries[0]?.seq ?? 1, batch.entries.at(-1)?.seq ?? 1];
-  const order = { channel_id: batch.channel_id, epoch: 1, from, to, prev_head: null };
+  const order = { channel_id: batch.channel_id, epoch, from, to, prev_head: null };
   return { ...batch, order: { ...order, head: 'sha256:00', signature: 'ed25519:AAAA' } };
 }
 
@@ -33,6 +36,8 @@ export function ordered(batch: EntryBatch): EntryBatch & { order: OrderStatement
  */
 export class Bridge {
   up = true;
+  /** Nodes that hear nobody and are not heard. */
+  readonly cut = new Set<string>();
   /** Banned users, as the trust chains of both nodes have it. */
   readonly banned: UserStanding[] = [];
   trust: TrustLevel = 'monitored';
@@ -40,9 +45,14 @@ export class Bridge {
   hang: Promise<void> | undefined;
   /** Loses the answer of the next question of a kind, after it was served. */
   loseAnswer: PeerKind | undefined;
+  /** Nodes whose feeds stand still. */
+  readonly stalled = new Set<string>();
+  /** Runs when a question was answered, before the answer arrives. */
+  afterwards: ((to: string, body: object) => void | Promise<void>) | undefined;
   /** Questions that were carried, by kind. */
   readonly asked: string[] = [];
   readonly #cursors = new Map<string, number>();
+  readonly #keys = new Map<string, string>();
   readonly #people = new Map<string, Actor>();
   readonly settings = new Map<string, { allow_direct_messages: boolean; blocked_users: string[] }>();
   #chains: Bus[] = [];
@@ -94,7 +104,9 @@ export class Bridge {
     return end.bus;
   }
 
-  #serve({ nodeId, authBus }: World, bus: Bus): void {
+  #serve({ nodeId, nodeKey, authBus }: World, bus: Bus): void {
+    this.#keys.set(nodeId, formatKey('ed25519', ed25519KeyPair(fromBase64(nodeKey)).publicKey));
+    bus.serve(FEDERATION.key, ({ node_id }) => ({ key: this.#keys.get(node_id) ?? '' }), 'federation');
     bus.serve(
       FEDERATION.ask,
       ({ node_id, kind, body }) => this.#carry(nodeId, node_id, kind as PeerKind, body),
@@ -110,7 +122,8 @@ export class Bridge {
   }
 
   async #carry(from: string, to: string, kind: PeerKind, body: object): Promise<{ body: Record<string, unknown> }> {
-    if (!this.up || !PEER_KINDS.includes(kind)) throw new DcpError('NODE_UNREACHABLE');
+    if (!this.up || this.cut.has(from) || this.cut.has(to) || !PEER_KINDS.includes(kind))
+      throw new DcpError('NODE_UNREACHABLE');
     this.asked.push(kind);
     if (this.hang !== undefined) await this.hang;
     const answer = await this.ask(from, to, kind, body);
@@ -118,6 +131,7 @@ export class Bridge {
       this.loseAnswer = undefined;
       throw new DcpError('NODE_UNREACHABLE', { reason: 'timeout' });
     }
+    await this.afterwards?.(to, body);
     void this.feed();
     return { body: structuredClone(answer) as Record<string, unknown> };
   }
@@ -125,27 +139,45 @@ export class Bridge {
   async #feedAll(): Promise<void> {
     for (const home of this.ends) {
       const { channels } = await home.bus.request(CHANNEL.audience, {});
-      for (const { channel_id, nodes } of channels) {
-        for (const node of nodes) await this.#feedOne(home, channel_id, node.node_id, node.since, node.until);
+      for (const channel of channels) {
+        for (const node of channel.nodes) if (!this.#isStill(node.node_id)) await this.#feedOne(home, channel, node);
       }
     }
   }
 
+  /** The lines that were cut are there again, and all nodes notice. */
+  join(): void {
+    this.cut.clear();
+    this.stalled.clear();
+    for (const { nodeId, bus } of this.ends) {
+      for (const other of this.ends)
+        if (other.nodeId !== nodeId) bus.publish(FEDERATION.linkUp, { node_id: other.nodeId });
+    }
+    void this.feed();
+  }
+
+  #isStill(nodeId: string): boolean {
+    return this.cut.has(nodeId) || this.stalled.has(nodeId);
+  }
+
   async #feedOne(
     home: { nodeId: string; bus: Bus },
-    channel_id: string,
-    to: string,
-    since: number,
-    until = Infinity,
+    { channel_id, home_epoch, begun }: AudienceChannel,
+    { node_id: to, since, until = Infinity }: AudienceNode,
   ): Promise<void> {
-    const key = `${to} ${channel_id}`;
-    while (this.up) {
-      const after = this.#cursors.get(key) ?? since - 1;
+    const key = `${to} ${channel_id} ${home_epoch}`;
+    while (this.up && !this.cut.has(home.nodeId) && !this.#isStill(to)) {
+      const after = this.#cursors.get(key) ?? Math.max(since, begun) - 1;
       const batch = await home.bus.request(CHANNEL.range, { channel_id, after, limit: PAGE });
       const entries = batch.entries.filter(({ seq }) => seq <= until);
       if (entries.length === 0) return;
       try {
-        const answer = await this.ask(home.nodeId, to, 'entries', ordered({ channel_id, name: batch.name, entries }));
+        const answer = await this.ask(
+          home.nodeId,
+          to,
+          'entries',
+          ordered({ channel_id, name: batch.name, entries }, home_epoch),
+        );
         this.#cursors.set(key, (answer as { last_seq: number }).last_seq);
       } catch (error) {
         const last = error instanceof DcpError && error.code === 'CONFLICT' ? error.details['last_seq'] : undefined;

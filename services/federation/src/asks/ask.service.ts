@@ -6,7 +6,7 @@ import { REPLACED } from '../link/link.js';
 import type { Links } from '../link/links.js';
 import type { FederationMetrics } from '../metrics.js';
 import { untrue } from '../peers/document-checks.js';
-import { mayAsk } from '../trust/allowed-kinds.js';
+import { mayBeAsked } from '../trust/allowed-kinds.js';
 import type { TrustLevels } from '../trust/trust-levels.js';
 
 const TIMEOUT_MS = 10_000;
@@ -79,13 +79,13 @@ export class AskService {
     }
   }
 
-  #check({ node_id, kind, body }: PeerQuestion): void {
+  #check({ node_id, kind }: PeerQuestion): void {
     if (!NODE_ID.test(node_id)) throw invalidFormat('not a node id', 'node_id');
     if (!isKind(kind)) throw invalidFormat('no such kind', 'kind');
     if (node_id === this.own) throw untrue('own_id');
     const level = this.trust.of(node_id);
     if (level === 'blocked') throw untrue('blocked', { node_id });
-    if (!mayAsk(level, kind, body as Record<string, unknown>)) throw untrue('trust_level', { node_id, level });
+    if (!mayBeAsked(level, kind)) throw untrue('trust_level', { node_id, level });
   }
 }
 

@@ -2,7 +2,6 @@ import { verifySigned } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
 import {
   askFrame,
-  DcpError,
   invalidFormat,
   nodeIdField,
   parseWith,
@@ -52,7 +51,6 @@ export class PostedFrames {
     const { source, question } = read(type, value);
     this.parts.mayCome(source);
     await this.#check(value as Record<string, unknown>, source);
-    if (question === undefined) throw new DcpError('USER_NOT_FOUND', { reason: 'no_device_named' });
     return { type: 'answer', id, body: await this.parts.answer(source, question) };
   }
 
@@ -80,8 +78,8 @@ export class PostedFrames {
 
 const askWithSource = askFrame.extend({ source_node: nodeIdField });
 
-/** Whose frame it is, and what it asks; nothing for what this node cannot deliver (§10.2 `route_message` names no device). */
-function read(type: string, frame: unknown): { source: string; question: Question | undefined } {
+/** Whose frame it is, and what it asks. */
+function read(type: string, frame: unknown): { source: string; question: Question } {
   switch (type) {
     case 'user_lookup': {
       const { requesting_node: source, user_id } = parseWith(userLookupFrame, frame);
@@ -91,8 +89,10 @@ function read(type: string, frame: unknown): { source: string; question: Questio
       const { source_node: source, kind, body } = parseWith(askWithSource, frame);
       return { source, question: { kind, body } };
     }
-    case 'route_message':
-      return { source: parseWith(routeMessageFrame, frame).source_node, question: undefined };
+    case 'route_message': {
+      const { source_node: source, destination_user, encrypted_message } = parseWith(routeMessageFrame, frame);
+      return { source, question: { kind: 'route_message', body: { destination_user, encrypted_message } } };
+    }
     default:
       throw invalidFormat('no such frame', 'type');
   }

@@ -1,12 +1,12 @@
 import { request as plainRequest, type IncomingMessage } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { DcpError, parseJson } from '@dcp/protocol';
+import { DcpError, MAX_NODE_DOCUMENT, parseJson } from '@dcp/protocol';
 import { isLoopbackHost } from './address-guard.js';
 import type { Names } from './names.js';
 
 export const DOCUMENT_PATH = '/.well-known/dcp/node.json';
 const FETCH_MS = 5_000;
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = MAX_NODE_DOCUMENT;
 
 /** 3000 with a stable word for what happened. */
 export function unreachable(reason: string, details: Record<string, unknown> = {}): DcpError {
@@ -14,7 +14,7 @@ export function unreachable(reason: string, details: Record<string, unknown> = {
 }
 
 /**
- * Gets the node document at an origin (`https://host:port`; `http:` on this machine only): 5 s, 64 KiB, no redirects. Nobody's certificate
+ * Gets the node document at an origin (`https://host:port`; `http:` on this machine only): 5 s, 96 KiB, no redirects. Nobody's certificate
  * authority is asked: the document is signed, and its key is pinned. Throws 3000 (`fetch_failed`, `fetch_status`, `fetch_timeout`,
  * `fetch_too_large`), 3001 `private_address`, 2000 for what is no JSON.
  */

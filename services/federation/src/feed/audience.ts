@@ -1,8 +1,9 @@
-import { type AudienceNode, CHANNEL } from '@dcp/contracts';
+import { type AudienceChannel, CHANNEL } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
 
 interface Listed {
   lastSeq: number;
+  order: Epoch;
   nodes: Map<string, Span>;
 }
 
@@ -10,6 +11,12 @@ interface Listed {
 export interface Span {
   since: number;
   until: number;
+}
+
+/** In which epoch of its home this node orders a channel, and the last entry from before that. */
+export interface Epoch {
+  epoch: number;
+  begun: number;
 }
 
 /** Which nodes have members in which channels of this one, as the channel service has it. */
@@ -29,6 +36,11 @@ export class Audience {
 
   channelsOf(node: string): string[] {
     return [...(this.#byNode.get(node) ?? [])];
+  }
+
+  /** Undefined: no other node hears the channel. */
+  epochOf(channelId: string): Epoch | undefined {
+    return this.#channels.get(channelId)?.order;
   }
 
   spanOf(channelId: string, node: string): Span | undefined {
@@ -86,9 +98,11 @@ export class Audience {
   }
 }
 
-function listed({ last_seq, nodes }: { last_seq: number; nodes: AudienceNode[] }): Listed {
+/** A channel service of the version before knows of no moves and names no epoch. */
+function listed({ last_seq, home_epoch = 1, begun = 0, nodes }: AudienceChannel): Listed {
   return {
     lastSeq: last_seq,
+    order: { epoch: home_epoch, begun },
     nodes: new Map(nodes.map(({ node_id, since, until = Infinity }) => [node_id, { since, until }])),
   };
 }

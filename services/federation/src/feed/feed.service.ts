@@ -1,4 +1,4 @@
-import { CHANNEL, type EntryBatch, FEDERATION } from '@dcp/contracts';
+import { CHANNEL, type EntryBatch, FEDERATION, KEYS } from '@dcp/contracts';
 import type { Subscription } from '@dcp/node-kit';
 import type { Link } from '../link/link.js';
 import type { Links } from '../link/links.js';
@@ -14,6 +14,7 @@ export interface FeedParts extends NodeFeedParts {
 /** More changes of members than this at once, and everything is read anew. */
 const MAX_STALE = 1_000;
 const FIRST_SCAN_AGAIN_MS = 1_000;
+const KEYS_MS = 7_000;
 
 /**
  * Brings other nodes the entries of channels whose home is here. The bus only wakes: what a node has stands in its cursors, what it should
@@ -35,6 +36,10 @@ export class FeedService {
     links.onUp = (peer, link, token) => void this.#up(peer, link, token);
     this.#subscriptions = [
       bus.subscribe(CHANNEL.entries, (batch) => this.#committed(batch)),
+      bus.subscribe(CHANNEL.homeMoved, ({ channel_id }) => {
+        this.parts.recent.forget(channel_id);
+        this.#refreshSoon(channel_id);
+      }),
       bus.onReconnect(() => this.#scanSoon()),
     ];
     this.#scanSoon();
@@ -51,8 +56,10 @@ export class FeedService {
     return this.#feeds.get(peer)?.lag() ?? 0;
   }
 
-  #committed({ channel_id, entries }: EntryBatch): void {
-    const { audience } = this.parts;
+  #committed(batch: EntryBatch): void {
+    const { channel_id, entries } = batch;
+    const { audience, recent } = this.parts;
+    if (audience.nodesOf(channel_id).length > 0) recent.add(batch);
     audience.moved(channel_id, entries.at(-1)?.seq ?? 0);
     // Only a state change can bring a node in or take it out; a DM has none, and begins with its first message.
     const begins = entries[0]?.seq === 1;
@@ -131,8 +138,15 @@ export class FeedService {
     this.#timer = setTimeout(() => this.#scanSoon(), pause);
   }
 
+  /** Keys before what they unlock (profile §6); without a keys service, or when it is too slow, the messages go alone. */
+  async #keysFirst(peer: string): Promise<void> {
+    const { bus, logger } = this.parts;
+    await bus.request(KEYS.relay, { node_id: peer }, { timeoutMs: KEYS_MS }).catch((error: unknown) => {
+      logger.debug({ err: error, node_id: peer }, 'nobody sends keys before the messages');
+    });
+  }
+
   async #up(peer: string, link: Link, token: number): Promise<void> {
-    // What other services keep for the node goes first: keys before what they unlock.
     this.parts.bus.publish(FEDERATION.linkUp, { node_id: peer });
     const feed = new NodeFeed(this.parts, { peer, token }, link);
     const before = this.#feeds.get(peer);
@@ -143,6 +157,7 @@ export class FeedService {
     });
     try {
       await before?.stop();
+      await this.#keysFirst(peer);
       await feed.start();
     } catch (error) {
       this.parts.logger.warn({ err: error, node_id: peer }, 'could not read where a node is, trying again later');

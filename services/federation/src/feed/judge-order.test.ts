@@ -1,10 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { type HeardOrder, judgeOrder, type ShownOrder } from './judge-order.js';
 
-const heard: HeardOrder = { home: 'aaaaaaaa', base: 10, baseHead: 'h10', seq: 20, head: 'h20', stopped: false };
+const heard: HeardOrder = {
+  home: 'aaaaaaaa',
+  epoch: 2,
+  base: 10,
+  baseHead: 'h10',
+  seq: 20,
+  head: 'h20',
+  stopped: false,
+};
 const shown = (from: number, to: number, prev_head: string | null, more: Partial<ShownOrder> = {}): ShownOrder => ({
   home: 'aaaaaaaa',
-  order: { from, to, prev_head, head: `h${to}` },
+  order: { epoch: 2, from, to, prev_head, head: `h${to}` },
   headAtHeard: from <= 20 && to >= 20 ? 'h20' : null,
   wiped: false,
   ...more,
@@ -33,6 +41,19 @@ describe('what a home says of its order', () => {
     expect(judgeOrder(heard, shown(11, 20, 'h10', { headAtHeard: 'other' }))).toBe('conflict');
     expect(judgeOrder(heard, shown(11, 25, 'h10', { headAtHeard: 'other' }))).toBe('conflict');
     expect(judgeOrder({ ...heard, baseHead: null }, shown(11, 20, null, { headAtHeard: 'other' }))).toBe('conflict');
+  });
+
+  it('leaves a later epoch to who knows of hand-overs, and takes none of an earlier one', () => {
+    const of = (epoch: number, from: number, to: number, home = 'bbbbbbbb') => {
+      const { order, ...rest } = shown(from, to, null, { home });
+      return { ...rest, order: { ...order, epoch } };
+    };
+    expect(judgeOrder(heard, of(3, 20, 21))).toBe('take');
+    expect(judgeOrder(heard, of(3, 20, 21, 'aaaaaaaa'))).toBe('take');
+    expect(judgeOrder(heard, of(2, 20, 21))).toBe('foreign');
+    expect(judgeOrder(heard, of(1, 20, 21))).toBe('old_epoch');
+    expect(judgeOrder(heard, of(1, 21, 21, 'aaaaaaaa'))).toBe('old_epoch');
+    expect(judgeOrder({ ...heard, stopped: true }, of(3, 20, 21))).toBe('stopped');
   });
 
   it('takes nothing more after that, nothing of another node, nothing behind a gap', () => {

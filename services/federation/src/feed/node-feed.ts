@@ -4,14 +4,16 @@ import { asDcpError, type OrderStatement } from '@dcp/protocol';
 import { backoffMs } from '../link/backoff.js';
 import type { Link } from '../link/link.js';
 import type { FederationMetrics } from '../metrics.js';
-import type { NodeKey } from '../node/node-key.js';
 import type { Audience } from './audience.js';
 import type { Cursor, CursorStore } from './cursor.store.js';
+import type { Orders } from './orders.js';
+import type { RecentEntries } from './recent-entries.js';
 import { headAfter } from './running-head.js';
 
 export interface NodeFeedParts {
   bus: Bus;
-  key: NodeKey;
+  orders: Orders;
+  recent: RecentEntries;
   audience: Audience;
   cursors: CursorStore;
   logger: Logger;
@@ -25,8 +27,6 @@ const PAGE = 200;
 /** Below what one frame may carry, with room for its envelope. */
 const MAX_BATCH_BYTES = 400 * 1024;
 const ANSWER_MS = 20_000;
-/** The channels' home is never moved yet: every order is of its first epoch. */
-const EPOCH = 1;
 
 /** Brings one node what it has not taken of the channels in which it has members, over one link. */
 export class NodeFeed {
@@ -35,6 +35,8 @@ export class NodeFeed {
   readonly #active = new Map<string, Promise<void>>();
   readonly #again = new Map<string, NodeJS.Timeout>();
   readonly #failures = new Map<string, number>();
+  /** Before that it is not known where the node is. */
+  #isStarted = false;
   #stopped = false;
 
   constructor(
@@ -47,6 +49,7 @@ export class NodeFeed {
   async start(): Promise<void> {
     for (const [channelId, cursor] of await this.parts.cursors.ofPeer(this.lease.peer))
       this.#cursors.set(channelId, cursor);
+    this.#isStarted = true;
     for (const channelId of this.parts.audience.channelsOf(this.lease.peer)) this.wake(channelId);
   }
 
@@ -62,7 +65,7 @@ export class NodeFeed {
   wake(channelId: string): void {
     if (this.#stopped || this.#again.has(channelId)) return;
     this.#dirty.add(channelId);
-    this.#pump();
+    if (this.#isStarted) this.#pump();
   }
 
   /** Entries that the node has not taken, over all its channels. */
@@ -102,11 +105,12 @@ export class NodeFeed {
   async #step(channelId: string): Promise<boolean> {
     const cursor = this.#cursorOf(channelId);
     if (cursor === undefined) return false;
-    const { audience, bus, cursors, metrics } = this.parts;
+    const { audience, cursors, metrics } = this.parts;
+    if (audience.lastSeq(channelId, this.lease.peer) <= cursor.seq) return false;
     const until = audience.spanOf(channelId, this.lease.peer)?.until ?? 0;
     if (cursor.seq >= until) return false;
     const limit = cursor.sentTo === null ? PAGE : Math.min(PAGE, cursor.sentTo - cursor.seq);
-    const page = await bus.request(CHANNEL.range, { channel_id: channelId, after: cursor.seq, limit });
+    const page = await this.#entriesAfter(channelId, cursor.seq, limit);
     const entries = fitting(page.entries.filter(({ seq }) => seq <= until));
     const order = this.#order(channelId, cursor, entries);
     if (order === undefined) return false;
@@ -114,27 +118,39 @@ export class NodeFeed {
     const batch: EntryBatch & { order: OrderStatement } = { channel_id: channelId, name: page.name, entries, order };
     const { last_seq } = (await this.link.ask('entries', batch, ANSWER_MS)) as { last_seq?: unknown };
     if (typeof last_seq !== 'number' || last_seq < order.to) throw new BehindError(last_seq);
-    const taken = { seq: order.to, head: order.head, sentTo: null };
+    const taken = { seq: order.to, head: order.head, sentTo: null, epoch: cursor.epoch };
     await this.#kept(cursors.put(this.lease, channelId, taken));
     this.#cursors.set(channelId, taken);
     metrics.fed.inc(entries.length);
     return true;
   }
 
-  /** Where the node is; where it begins when it has nothing, or when it has come back after its members had left. */
+  /**
+   * Where the node is; where it begins when it has nothing, or when it has come back after its members had left. When the home has moved
+   * it begins with the last entry from before: who has it repeats it, and who is further behind says so.
+   */
   #cursorOf(channelId: string): Cursor | undefined {
-    const since = this.parts.audience.spanOf(channelId, this.lease.peer)?.since;
-    if (since === undefined) return undefined;
+    const { audience } = this.parts;
+    const since = audience.spanOf(channelId, this.lease.peer)?.since;
+    const order = audience.epochOf(channelId);
+    if (since === undefined || order === undefined) return undefined;
     const cursor = this.#cursors.get(channelId);
-    return cursor !== undefined && cursor.seq >= since - 1 ? cursor : { seq: since - 1, head: null, sentTo: null };
+    if (cursor?.epoch === order.epoch && cursor.seq >= since - 1) return cursor;
+    return { seq: Math.max(since, order.begun) - 1, head: null, sentTo: null, epoch: order.epoch };
+  }
+
+  async #entriesAfter(channelId: string, after: number, limit: number): Promise<EntryBatch> {
+    const { bus, recent } = this.parts;
+    const kept = recent.after(channelId, after, limit);
+    return kept ?? (await bus.request(CHANNEL.range, { channel_id: channelId, after, limit }));
   }
 
   #order(channelId: string, cursor: Cursor, entries: readonly Entry[]): OrderStatement | undefined {
     const [first, last] = [entries[0], entries.at(-1)];
     const head = headAfter(cursor.head, entries);
     if (first === undefined || last === undefined || head === null) return undefined;
-    const plain = { channel_id: channelId, epoch: EPOCH, from: first.seq, to: last.seq, prev_head: cursor.head, head };
-    return { ...plain, signature: this.parts.key.sign('ORDER', plain) };
+    const { epoch, head: prev_head } = cursor;
+    return this.parts.orders.sign({ channel_id: channelId, epoch, from: first.seq, to: last.seq, prev_head, head });
   }
 
   /** Another instance feeds this node now: this one leaves it alone. */
@@ -150,6 +166,7 @@ export class NodeFeed {
     this.#failures.set(channelId, failures);
     this.#rewind(channelId, error);
     const { code, details } = asDcpError(error);
+    if (details['reason'] === 'old_epoch') return this.#over(channelId);
     const told = { node_id: this.lease.peer, channel_id: channelId, code, reason: details['reason'], failures };
     this.parts.logger.info(told, 'a node did not take entries, trying again later');
     const again = () => {
@@ -159,13 +176,20 @@ export class NodeFeed {
     this.#again.set(channelId, setTimeout(again, backoffMs(failures, this.parts.retryMs, Math.random)));
   }
 
+  /** The node hears the channel from its new home. */
+  #over(channelId: string): void {
+    const cursor = this.#cursorOf(channelId);
+    if (cursor !== undefined) this.#cursors.set(channelId, { ...cursor, seq: Number.MAX_SAFE_INTEGER });
+  }
+
   /** The node has less than it should (its database was restored): it begins anew where it is. */
   #rewind(channelId: string, error: unknown): void {
     const told = error instanceof BehindError ? error.lastSeq : asDcpError(error).details['last_seq'];
     const cursor = this.#cursorOf(channelId);
     const since = this.parts.audience.spanOf(channelId, this.lease.peer)?.since;
     if (typeof told !== 'number' || !Number.isSafeInteger(told) || cursor === undefined || since === undefined) return;
-    if (told < cursor.seq) this.#cursors.set(channelId, { seq: Math.max(told, since - 1), head: null, sentTo: null });
+    if (told >= cursor.seq) return;
+    this.#cursors.set(channelId, { seq: Math.max(told, since - 1), head: null, sentTo: null, epoch: cursor.epoch });
   }
 }
 

@@ -32,7 +32,7 @@ export class ReceiveService {
 
   /**
    * Gives a batch that follows what was heard to `pass` (the channel service). Throws 2000 for a malformed one, 3001 `order_signature`,
-   * `order_hash`, `order_gap` (with `last_seq`), `not_home`, `order_conflict`: the home has signed two orders, and the channel is stopped here.
+   * `order_hash`, `order_gap` (with `last_seq`), `not_home`, `old_epoch`, `order_conflict`: the home has signed two orders, and the channel is stopped here.
    */
   async receive(
     home: string,
@@ -51,6 +51,8 @@ export class ReceiveService {
         throw untrue('order_gap', { last_seq: heard?.seq });
       case 'foreign':
         throw untrue('not_home');
+      case 'old_epoch':
+        throw untrue('old_epoch');
       case 'stopped':
         throw untrue('order_conflict');
       case 'conflict':

@@ -9,16 +9,29 @@ export class ReplicaStore {
   async find(channelId: string): Promise<(HeardOrder & { lastOrder: OrderStatement }) | undefined> {
     const row = await this.prisma.replicaHead.findUnique({ where: { channelId } });
     if (row === null) return undefined;
-    const { home, baseHead, head, lastOrder } = row;
+    const { home, epoch, baseHead, head, lastOrder } = row;
     const [base, seq] = [Number(row.base), Number(row.seq)];
     const order = lastOrder as unknown as OrderStatement;
-    return { home, base, baseHead, seq, head, stopped: row.stoppedAt !== null, lastOrder: order };
+    return { home, epoch, base, baseHead, seq, head, stopped: row.stoppedAt !== null, lastOrder: order };
+  }
+
+  /** Where these channels are ordered; those of which nothing was heard are left out. */
+  async homesOf(channelIds: readonly string[]): Promise<Map<string, string>> {
+    const select = { channelId: true, home: true };
+    const rows = await this.prisma.replicaHead.findMany({ where: { channelId: { in: [...channelIds] } }, select });
+    return new Map(rows.map(({ channelId, home }) => [channelId, home]));
+  }
+
+  /** What a node orders; of more than `limit` channels, some. */
+  async channelsOf(home: string, limit: number): Promise<string[]> {
+    const rows = await this.prisma.replicaHead.findMany({ where: { home }, select: { channelId: true }, take: limit });
+    return rows.map(({ channelId }) => channelId);
   }
 
   /** After the replica has taken the batch; nothing when another instance was quicker. */
   async advance(home: string, order: OrderStatement, heard: HeardOrder | undefined): Promise<void> {
-    const { channel_id: channelId, from, to, prev_head: baseHead, head } = order;
-    const data = { home, base: BigInt(from - 1), baseHead, seq: BigInt(to), head, lastOrder: order as object };
+    const { channel_id: channelId, epoch, from, to, prev_head: baseHead, head } = order;
+    const data = { home, epoch, base: BigInt(from - 1), baseHead, seq: BigInt(to), head, lastOrder: order as object };
     if (heard === undefined)
       await this.prisma.replicaHead.createMany({ data: [{ channelId, ...data }], skipDuplicates: true });
     else {

@@ -42,10 +42,8 @@ export class Dialler {
   }
 }
 
-/** A terminating edge (`spki`) is not dialled: what binds a link is the TLS connection itself, and a mode is never negotiated down. */
 function linkUrl({ id, binding, federation }: NodeDocument): URL {
   if (binding === 'none' || federation === undefined) throw unreachable('takes_no_links', { node_id: id });
-  if (binding !== 'exporter') throw untrue('binding', { node_id: id });
   const url = URL.canParse(federation) ? new URL(federation) : undefined;
   if (url?.protocol !== 'wss:') throw untrue('link_url', { node_id: id });
   return url;

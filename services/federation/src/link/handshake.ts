@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { formatHash, randomBytes, sha256, toBase64, toUtf8, verifySigned } from '@dcp/crypto';
+import { formatHash, randomBytes, sha256, toBase64, toUtf8, verifyHybrid, verifySigned } from '@dcp/crypto';
 import type { Clock } from '@dcp/node-kit';
 import {
   DcpError,
@@ -9,8 +9,11 @@ import {
   linkProof,
   linkRefusal,
   type LinkStatement,
+  MAX_NODE_DOCUMENT,
+  type NodeDocument,
   parseJson,
   parseWith,
+  postQuantumKey,
   signingInput,
 } from '@dcp/protocol';
 import type { WebSocket } from 'ws';
@@ -46,11 +49,16 @@ export interface Connection {
 }
 
 const MAX_SKEW_MS = 5 * 60_000;
-const MAX_HELLO = 64 * 1024;
+const MAX_HELLO = MAX_NODE_DOCUMENT + 4 * 1024;
 const NONCE = 32;
 
-/** RFC 9266 `tls-exporter`: both ends of one TLS connection compute it, nobody between two connections can make them equal. */
-function bindingOf(tls: TLSSocket): string {
+/**
+ * What the proofs of a link are bound to, as the listener's signed document says; it is never negotiated.
+ * - `exporter` (RFC 9266): both ends of one TLS connection compute it, nobody between two connections can make them equal.
+ * - `spki`: behind an edge that ends TLS. The keys of the edge's certificates; the dialler has seen that it spoke to one of them.
+ */
+function bindingOf(tls: TLSSocket, { binding, spki = [] }: Pick<NodeDocument, 'binding' | 'spki'>): string {
+  if (binding === 'spki') return toBase64(sha256(toUtf8(['DCP-SPKI-V1', ...spki.toSorted()].join(' '))));
   return toBase64(tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)));
 }
 
@@ -64,11 +72,12 @@ export async function dialledHandshake(
   nodeId: string,
   checkCertificate: (peer: KnownPeer) => void,
 ): Promise<ProvenLink> {
-  const own = await sendHello(parts, connection, nodeId);
+  const { nonce: own } = await sendHello(parts, connection, nodeId);
   const hello = await readHello(parts, connection, nodeId);
   const peer = await parts.pinning.accept(hello.document, nodeId);
   checkCertificate(peer);
-  const shake = new Shake(parts, connection, peer, [own, hello.nonce]);
+  const binding = bindingOf(connection.tls, peer.document);
+  const shake = new Shake(parts, connection, peer, [own, hello.nonce], binding);
   shake.prove('dialler');
   await shake.check('listener');
   return shake.proven();
@@ -85,19 +94,21 @@ export async function listeningHandshake(
   mayCome(hello.node);
   const peer = await parts.pinning.accept(hello.document, hello.node);
   const own = await sendHello(parts, connection, hello.node);
-  const shake = new Shake(parts, connection, peer, [hello.nonce, own]);
+  const binding = bindingOf(connection.tls, own.document);
+  const shake = new Shake(parts, connection, peer, [hello.nonce, own.nonce], binding);
   await shake.check('dialler');
   await admit(peer);
   shake.prove('listener');
   return shake.proven();
 }
 
-async function sendHello({ key, document, clock }: HandshakeParts, { ws }: Connection, to: string): Promise<string> {
+async function sendHello({ key, document, clock }: HandshakeParts, { ws }: Connection, to: string) {
   const nonce = toBase64(randomBytes(NONCE));
   const time = new Date(clock.now()).toISOString();
   const hello = { type: 'hello', protocol: FEDERATION_PROTOCOL, node: key.nodeId, to, nonce, time };
-  ws.send(JSON.stringify({ ...hello, document: await document.get() }));
-  return nonce;
+  const own = await document.get();
+  ws.send(JSON.stringify({ ...hello, document: own }));
+  return { nonce, document: own };
 }
 
 async function readHello(
@@ -133,36 +144,41 @@ function readFrame(bytes: Buffer): object {
 /** The two proofs over both nonces and the binding of the TLS connection. */
 class Shake {
   readonly #peerKey: Uint8Array;
-  readonly #binding: string;
 
   constructor(
     private readonly parts: HandshakeParts,
     private readonly connection: Connection,
     private readonly peer: KnownPeer,
     private readonly nonces: [string, string],
+    private readonly binding: string,
   ) {
     this.#peerKey = keyBytes(peer.key);
-    this.#binding = bindingOf(connection.tls);
   }
 
   prove(role: Role): void {
     const { key } = this.parts;
     const statement = this.#statement(role, key.nodeId, this.peer.nodeId);
-    this.connection.ws.send(JSON.stringify({ type: 'proof', signature: key.sign('ROUTE', statement) }));
+    const [signature, hybrid] = [key.sign('ROUTE', statement), key.signHybrid('ROUTE', statement)];
+    this.connection.ws.send(JSON.stringify({ type: 'proof', signature, hybrid }));
   }
 
   async check(role: Role): Promise<void> {
-    const { signature } = parseWith(linkProof, readFrame(await this.connection.inbox.next()));
+    const { signature, hybrid } = parseWith(linkProof, readFrame(await this.connection.inbox.next()));
     const statement = this.#statement(role, this.peer.nodeId, this.parts.key.nodeId);
-    if (!verifySigned(this.#peerKey, signingInput('ROUTE', statement), signature)) throw untrue('link_proof');
+    const signed = signingInput('ROUTE', statement);
+    if (!verifySigned(this.#peerKey, signed, signature)) throw untrue('link_proof');
+    const postQuantum = postQuantumKey(this.peer.document);
+    if (postQuantum === undefined) return;
+    const keys = { ed25519: this.#peerKey, mlDsa: keyBytes(postQuantum) };
+    if (hybrid === undefined || !verifyHybrid(keys, signed, hybrid)) throw untrue('link_proof');
   }
 
   proven(): ProvenLink {
-    const name = formatHash(sha256(toUtf8([...this.nonces, this.#binding].join(' '))));
+    const name = formatHash(sha256(toUtf8([...this.nonces, this.binding].join(' '))));
     return { peer: this.peer, peerKey: this.#peerKey, name };
   }
 
   #statement(role: Role, from: string, to: string): LinkStatement {
-    return { type: 'link', role, from, to, nonces: this.nonces, binding: this.#binding };
+    return { type: 'link', role, from, to, nonces: this.nonces, binding: this.binding };
   }
 }

@@ -38,6 +38,11 @@ export class Line {
     return performance.now() < this.wantedUntil ? 'waiting' : 'off';
   }
 
+  /** Attempts since the link was last up for a while. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   isWanted(now: number): boolean {
     return now < this.wantedUntil;
   }

@@ -11,7 +11,6 @@ import {
   MAX_PEER_FRAME,
   parseJson,
   parseWith,
-  routeMessageFrame,
   userLookupFrame,
 } from '@dcp/protocol';
 import type { WebSocket } from 'ws';
@@ -21,6 +20,7 @@ import type { NodeKey } from '../node/node-key.js';
 import { BatchReader, BatchWriter } from './batches.js';
 import type { Connection, ProvenLink, Role } from './handshake.js';
 import { OpenQuestions } from './open-questions.js';
+import { readRoute, writeRoute } from './route-frame.js';
 
 /** A question that came over a link. */
 export interface Question {
@@ -34,6 +34,8 @@ export interface LinkParts {
   metrics: FederationMetrics;
   /** Answers what a node asks; what it throws travels back as §14.1. */
   answer: (nodeId: string, question: Question) => Promise<object>;
+  /** Takes what needs no answer. */
+  signal: (nodeId: string, frame: unknown) => Promise<void>;
   maxWaiting: number;
   maxInFlight: number;
   maxBuffered: number;
@@ -46,6 +48,8 @@ export const CLOSED = { untrue: 3001, duplicate: 3002, stopping: 1001, quiet: 10
 
 /** The other end keeps another link: what it has not answered on this one it has not taken. */
 export const REPLACED = 'link_replaced';
+/** Bytes that a link may have unread before signals are dropped. */
+const MAX_UNREAD_SIGNALS = 64 * 1024;
 /** Longer ones are no frame's. */
 const MAX_ID = 64;
 const CLOSE_GUARD_MS = 2_000;
@@ -61,6 +65,7 @@ export class Link {
   /** Resolves with the reason when the link is gone. */
   readonly closed: Promise<string>;
   readonly #ws: WebSocket;
+  readonly #peerKey: Uint8Array;
   readonly #questions: OpenQuestions;
   readonly #writer: BatchWriter;
   readonly #reader: BatchReader;
@@ -80,6 +85,7 @@ export class Link {
     const [own, peer, link] = [parts.key.nodeId, proven.peer.nodeId, proven.name];
     this.peerId = peer;
     this.#ws = connection.ws;
+    this.#peerKey = proven.peerKey;
     this.#questions = new OpenQuestions(parts.maxWaiting, peer);
     this.#writer = new BatchWriter({ link, from: own, to: peer }, parts.key);
     this.#reader = new BatchReader({ link, from: peer, to: own }, proven.peerKey);
@@ -110,11 +116,20 @@ export class Link {
     if (!this.isUp) throw unreachable('link_lost', { node_id: this.peerId });
     this.lastUsed = performance.now();
     const { id, answer } = this.#questions.ask(timeoutMs);
-    const text = JSON.stringify({ type: 'ask', id, kind, body });
+    const text = JSON.stringify(
+      kind === 'route_message' ? writeRoute(id, body, this.peerId, this.parts.key) : { type: 'ask', id, kind, body },
+    );
     if (Buffer.byteLength(text) > MAX_PEER_FRAME)
       this.#questions.refused(id, { code: 'MESSAGE_TOO_LARGE', message: 'too long' });
     else this.#say(text);
     return await answer;
+  }
+
+  /** Says something that nobody answers and that may get lost: nothing waits for a slow link. False when it was dropped. */
+  tell(frame: object): boolean {
+    if (!this.isUp || this.#ws.bufferedAmount > MAX_UNREAD_SIGNALS) return false;
+    this.#say(JSON.stringify(frame));
+    return true;
   }
 
   /** Ends the link; what waits is rejected. */
@@ -176,8 +191,13 @@ export class Link {
         const { id, user_id } = parseWith(userLookupFrame, frame);
         return this.#asked(id, { kind: 'user_lookup', body: { user_id } });
       }
-      case 'route_message':
-        return this.#unroutable(parseWith(routeMessageFrame, frame).id);
+      case 'route_message': {
+        const { id, body } = readRoute(frame, { source: this.peerId, own: this.parts.key.nodeId, key: this.#peerKey });
+        return this.#asked(id, { kind: 'route_message', body });
+      }
+      case 'typing':
+      case 'presence':
+        return this.#signal(frame);
       case 'answer': {
         const { id, body } = parseWith(answerFrame, frame);
         if (!this.#questions.answered(id, body)) this.parts.metrics.refused.inc({ reason: 'late_answer' });
@@ -194,10 +214,17 @@ export class Link {
     }
   }
 
+  #signal(frame: unknown): void {
+    this.parts.signal(this.peerId, frame).catch((error: unknown) => {
+      this.parts.metrics.refused.inc({
+        reason: asDcpError(error).code === 'RATE_LIMITED' ? 'flood' : 'malformed_frame',
+      });
+    });
+  }
+
+  /** Without an id nobody waits for an answer. */
   #asked(id: string | undefined, question: Question): void {
     this.lastUsed = performance.now();
-    // Without an id nobody waits for an answer.
-    if (id === undefined) return;
     if (this.#answering >= this.parts.maxInFlight)
       return this.#sayError(id, new DcpError('RATE_LIMITED', { reason: 'in_flight', retry_after: 1 }));
     this.#answering++;
@@ -208,20 +235,16 @@ export class Link {
       .finally(() => this.#answering--);
   }
 
-  /** §10.2 names a user, not a device: what is encrypted for him goes into the queues of his devices by `send_keys` and `channel_post`. */
-  #unroutable(id: string | undefined): void {
-    if (id !== undefined) this.#sayError(id, new DcpError('USER_NOT_FOUND', { reason: 'no_device_named' }));
-  }
-
-  #sayAnswer(id: string, body: object): void {
+  #sayAnswer(id: string | undefined, body: object): void {
+    if (id === undefined) return;
     const text = JSON.stringify({ type: 'answer', id, body });
     if (Buffer.byteLength(text) > MAX_PEER_FRAME)
       this.#sayError(id, new DcpError('MESSAGE_TOO_LARGE', { reason: 'peer_frame' }));
     else this.#say(text);
   }
 
-  #sayError(id: string, { code, number, message, details }: DcpError): void {
-    this.#say(JSON.stringify({ type: 'error', id, error: { code, number, message, details } }));
+  #sayError(id: string | undefined, { code, number, message, details }: DcpError): void {
+    if (id !== undefined) this.#say(JSON.stringify({ type: 'error', id, error: { code, number, message, details } }));
   }
 
   #say(text: string): void {

@@ -24,6 +24,13 @@ export interface LinksParts extends Omit<LineOpenerParts, 'own'> {
   retryMs: number;
 }
 
+/** Hears which links this instance has. */
+export interface LinkWatcher {
+  up(peer: string): void;
+  /** The link was lost. Not when another instance has taken it over. */
+  down(peer: string): void;
+}
+
 /** A node that was asked is dialled again for so long when its link is lost. */
 export const WANTED_MS = 10 * 60_000;
 /** Who asks does not wait longer than this for the next attempt. */
@@ -39,6 +46,7 @@ const ARRIVAL_MS = 15_000;
 export class Links {
   /** A link has come up here, with its lease. */
   onUp: (peer: string, link: Link, token: number) => void = () => undefined;
+  readonly watchers = new Set<LinkWatcher>();
   readonly #lines = new Map<string, Line>();
   #subscription: Subscription | undefined;
   #stopped = false;
@@ -81,6 +89,22 @@ export class Links {
 
   waitingOf(peer: string): number {
     return this.#lines.get(peer)?.link?.waiting ?? 0;
+  }
+
+  /** Every node that this instance has to do with. */
+  lines(): Iterable<Pick<Line, 'peer' | 'isUp' | 'failures'>> {
+    return this.#lines.values();
+  }
+
+  /** Whether any link is up at this instance. */
+  get isAnyUp(): boolean {
+    for (const line of this.#lines.values()) if (line.isUp) return true;
+    return false;
+  }
+
+  /** Says something that nobody answers. False: the link is slow, and it was dropped; undefined: the link is not here. */
+  tell(peer: string, frame: object): boolean | undefined {
+    return this.#lines.get(peer)?.link?.tell(frame);
   }
 
   /** Keeps a link to the node for a while; nothing when there are too many. */
@@ -220,12 +244,18 @@ export class Links {
     void peers.seen(line.peer, new Date()).catch(() => undefined);
     link.listen(connection);
     if (this.#stopped) link.close(CLOSED.stopping, 'stopping');
-    else this.onUp(line.peer, link, token);
+    else {
+      this.onUp(line.peer, link, token);
+      for (const watcher of this.watchers) watcher.up(line.peer);
+    }
   }
 
   #gone(line: Line, link: Link, reason: string): void {
     this.parts.logger.info({ node_id: line.peer, reason }, 'link down');
-    if (line.link === link) line.down();
+    if (line.link === link) {
+      line.down();
+      for (const watcher of this.watchers) watcher.down(line.peer);
+    }
     this.parts.metrics.links.set(this.#count());
   }
 

@@ -25,6 +25,8 @@ export interface ListenerParts {
   admit: (peer: KnownPeer) => Promise<void>;
   adopt: (connection: Connection, proven: ProvenLink) => Promise<void>;
   maxLinks: number;
+  /** Everybody comes from the edge's address then. */
+  isBehindEdge: boolean;
   /** What comes by plain HTTPS: the node document, signed frames. */
   http: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -91,6 +93,7 @@ export class Listener {
 
   #hasRoomFor(address: string): boolean {
     if (this.#strangers.size >= MAX_STRANGERS) return false;
+    if (this.parts.isBehindEdge) return true;
     return [...this.#strangers.values()].filter((other) => other === address).length < MAX_STRANGERS_OF_ADDRESS;
   }
 

@@ -1,6 +1,6 @@
 import { AUTH } from '@dcp/contracts';
 import type { Bus, Clock } from '@dcp/node-kit';
-import type { NodeDocument } from '@dcp/protocol';
+import { type LinkBinding, type NodeDocument, withoutSignatures } from '@dcp/protocol';
 import type { NodeKey } from './node-key.js';
 
 /** What the listener knows of itself once its port is open. */
@@ -9,8 +9,10 @@ export interface Doorplate {
   url: string | undefined;
   host: string;
   port: number;
-  /** `sha256:` of the public key of the own certificate. */
-  spki: string;
+  /** `exporter`, or `spki` behind an edge that ends TLS. */
+  binding: LinkBinding;
+  /** `sha256:` of the public keys of the certificates that others meet. */
+  spki: string[];
 }
 
 export const LINK_PATH = '/federation/v1';
@@ -40,10 +42,10 @@ export class OwnDocument {
 
   async #make(): Promise<NodeDocument> {
     const { document: base } = await this.bus.request(AUTH.node, {});
-    const { signature: _signature, ...plain } = base as unknown as NodeDocument;
-    const { spki } = this.doorplate();
-    const document = { ...plain, binding: 'exporter' as const, federation: this.#url(plain), spki: [spki] };
-    return { ...document, signature: this.key.sign('NODE', document) };
+    const plain = withoutSignatures(base) as NodeDocument;
+    const { binding, spki } = this.doorplate();
+    const document = { ...plain, binding, federation: this.#url(plain), spki };
+    return this.key.signDocument(document);
   }
 
   #url({ endpoints }: Pick<NodeDocument, 'endpoints'>): string {

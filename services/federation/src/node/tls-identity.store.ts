@@ -1,4 +1,4 @@
-import { fromUtf8, open, randomBytes, seal, toUtf8 } from '@dcp/crypto';
+import { CryptoError, fromUtf8, open, randomBytes, seal, toUtf8 } from '@dcp/crypto';
 import type { PrismaClient } from '../database.js';
 import { selfSigned, type TlsIdentity } from './certificate.js';
 import type { NodeKey } from './node-key.js';
@@ -29,7 +29,14 @@ export class TlsIdentityStore {
   async #read(): Promise<TlsIdentity | undefined> {
     const row = await this.prisma.tlsIdentity.findUnique({ where: { id: ONLY_ROW } });
     if (row === null) return undefined;
-    return { certificate: row.certificate, privateKey: this.#open(row.privateKey) };
+    try {
+      return { certificate: row.certificate, privateKey: this.#open(row.privateKey) };
+    } catch (error) {
+      if (!(error instanceof CryptoError)) throw error;
+      // Sealed with a former key of the node: nobody can open it any more, and a new one is as good.
+      await this.prisma.tlsIdentity.deleteMany({ where: { id: ONLY_ROW, privateKey: row.privateKey } });
+      return undefined;
+    }
   }
 
   #seal(text: string): Uint8Array<ArrayBuffer> {

@@ -1,14 +1,14 @@
 import type { Clock, Logger } from '@dcp/node-kit';
-import type { NodeDocument } from '@dcp/protocol';
+import { type NodeDocument, postQuantumKey } from '@dcp/protocol';
 import { StrangerRates } from '../asks/stranger-rates.js';
 import type { FederationMetrics } from '../metrics.js';
-import { checkDocument, firstKey, leadsFrom, sameKey, untrue } from './document-checks.js';
+import { checkDocument, leadsFrom, untrue } from './document-checks.js';
 import type { KnownPeer, PeerStore } from './peer.store.js';
 
 /** A second of a document's number is a second of time: more than this ahead, and an honest one could not replace it for long. */
 const MAX_AHEAD_S = 300;
 
-/** Nodes that are met for the first time, a minute: a flood of invented ones must not fill the table within a day. */
+/** Nodes that are met for the first time, a minute, not counting rated ones: a flood of invented ones must not fill the table within a day. */
 const NEW_A_MINUTE = 60;
 
 /**
@@ -24,6 +24,7 @@ export class PinningService {
     private readonly metrics: FederationMetrics,
     private readonly logger: Logger,
     private readonly maxPeers: number,
+    private readonly isRated: (nodeId: string) => boolean = () => false,
   ) {}
 
   /**
@@ -43,7 +44,8 @@ export class PinningService {
   }
 
   async #first(document: NodeDocument, via: string | undefined): Promise<KnownPeer> {
-    this.#met.take('');
+    // Nodes that an operator has rated are no flood.
+    if (!this.isRated(document.id)) this.#met.take('');
     if ((await this.store.count()) >= this.maxPeers) throw untrue('too_many_nodes');
     await this.store.insert(document, via, this.#now());
     const peer = await this.store.find(document.id);
@@ -54,7 +56,7 @@ export class PinningService {
   }
 
   #checkKey(known: KnownPeer, document: NodeDocument): void {
-    if (sameKey(known.key, firstKey(document)) || leadsFrom(known.key, document)) return;
+    if (leadsFrom({ key: known.key, postQuantum: postQuantumKey(known.document) }, document)) return;
     this.metrics.refused.inc({ reason: 'key_changed' });
     this.logger.warn({ node_id: known.nodeId }, 'a node shows another key than the pinned one');
     throw untrue('key_changed', { node_id: known.nodeId });

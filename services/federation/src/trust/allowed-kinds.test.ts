@@ -1,6 +1,6 @@
 import { PEER_KINDS } from '@dcp/contracts';
 import { describe, expect, it } from '@jest/globals';
-import { mayAsk } from './allowed-kinds.js';
+import { mayAsk, mayBeAsked } from './allowed-kinds.js';
 
 describe('what a node may ask', () => {
   it('[DCP-10.3-03] a blocked one nothing', () => {
@@ -18,5 +18,14 @@ describe('what a node may ask', () => {
     expect(mayAsk('unknown', 'channel_change', { change: 'join' })).toBe(false);
     expect(mayAsk('unknown', 'channel_history', {})).toBe(false);
     expect(mayAsk('unknown', 'trust_update', {})).toBe(false);
+  });
+
+  it('users turn to nodes that nobody has rated; moderation is not shared with those, and nothing with blocked ones', () => {
+    expect(mayBeAsked('unknown', 'channel_change')).toBe(true);
+    expect(mayBeAsked('unknown', 'trust_head')).toBe(false);
+    for (const kind of PEER_KINDS) {
+      expect(mayBeAsked('blocked', kind)).toBe(false);
+      for (const level of ['trusted', 'monitored'] as const) expect(mayBeAsked(level, kind)).toBe(true);
+    }
   });
 });

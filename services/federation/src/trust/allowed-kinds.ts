@@ -1,7 +1,7 @@
 import type { PeerKind } from '@dcp/contracts';
 import type { TrustLevel } from '@dcp/protocol';
 
-/** What a node that nobody has rated may ask, and be asked: enough for a first direct message, which its receiver may refuse. */
+/** What a node that nobody has rated may ask: enough for a first direct message, which its receiver may refuse. */
 const FOR_UNKNOWN: ReadonlySet<string> = new Set<PeerKind>([
   'user_lookup',
   'direct_messages',
@@ -14,6 +14,11 @@ const FOR_UNKNOWN: ReadonlySet<string> = new Set<PeerKind>([
   'channel_post',
   'entries',
 ]);
+
+/** Whether users of this node may turn to another: to all but blocked ones. Moderation is shared with those who were rated. */
+export function mayBeAsked(level: TrustLevel, kind: string): boolean {
+  return level !== 'blocked' && (level !== 'unknown' || !kind.startsWith('trust_'));
+}
 
 /** §10.3: `blocked` nothing, `unknown` little, `monitored` and `trusted` everything; what follows from it is decided where it is answered. */
 export function mayAsk(level: TrustLevel, kind: string, body: Record<string, unknown>): boolean {

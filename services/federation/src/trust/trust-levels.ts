@@ -45,6 +45,11 @@ export class TrustLevels {
     return this.#levels.get(nodeId) ?? 'unknown';
   }
 
+  /** Whether somebody has said what to think of the node; false while the levels are not known. */
+  isRated(nodeId: string): boolean {
+    return this.#loaded && (this.#levels.get(nodeId) ?? 'unknown') !== 'unknown';
+  }
+
   #changed(changed: NodeLevel): void {
     this.#changes++;
     this.#levels.set(changed.node_id, changed.level);

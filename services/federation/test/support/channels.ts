@@ -8,6 +8,7 @@ export const channelId = (name: string) => `ch_${name.padEnd(52, 'a')}`;
 export class HomeChannels {
   readonly #logs = new Map<string, Entry[]>();
   readonly #audience = new Map<string, AudienceNode[]>();
+  readonly #orders = new Map<string, { home_epoch: number; begun: number }>();
 
   constructor(private readonly node: TestNode) {
     const { bus } = node;
@@ -25,6 +26,7 @@ export class HomeChannels {
         const channels = [...this.#audience].map(([id, nodes]) => ({
           channel_id: id,
           last_seq: this.log(id).length,
+          ...(this.#orders.get(id) ?? { home_epoch: 1, begun: 0 }),
           nodes,
         }));
         return { channels: channels.filter(({ channel_id: id }) => channel_id === undefined || id === channel_id) };
@@ -59,6 +61,18 @@ export class HomeChannels {
       { node_id, since: this.log(channelId).length + 1 },
     ]);
     this.post(channelId, 1, 'system');
+  }
+
+  /** What a replica of another home has, and who hears it from here now. */
+  copy(channelId: string, log: Entry[], nodes: AudienceNode[]): void {
+    this.#logs.set(channelId, [...log]);
+    this.#audience.set(channelId, nodes);
+  }
+
+  /** The home has moved, away from here or to here: entries behind `begun` are of the epoch. */
+  orders(channelId: string, home_epoch: number, begun: number): void {
+    this.#orders.set(channelId, { home_epoch, begun });
+    this.node.bus.publish(CHANNEL.homeMoved, { channel_id: channelId });
   }
 
   /** The last member has gone. */

@@ -1,6 +1,6 @@
 import { AUTH, CHANNEL, type Session, type StateChange } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { checkNewChannelName, type createChannel, DcpError, type Genesis, USER_ID } from '@dcp/protocol';
+import { checkNewChannelName, type createChannel, DcpError, type Genesis, USER_ID, userMoved } from '@dcp/protocol';
 import type { z } from 'zod';
 import { type ChannelDirectory, dmOf } from '../posts/channel-directory.js';
 import { checkAction, checkCertificate, checkIdentityKey, requireIdentityKey } from './state-entry.js';
@@ -51,9 +51,10 @@ async function isOpen(user_id: string, other: string, bus: Bus): Promise<boolean
   }
 }
 
-/** USER_NOT_FOUND, or 1002 `direct_messages_off`. */
+/** USER_NOT_FOUND, with the record when he has moved, or 1002 `direct_messages_off`. */
 async function requireReachable(user_id: string, bus: Bus): Promise<void> {
-  const { allow_direct_messages } = await bus.request(AUTH.settings, { user_id });
+  const { allow_direct_messages, moved_to } = await bus.request(AUTH.settings, { user_id });
+  if (moved_to !== undefined) throw userMoved(moved_to);
   if (allow_direct_messages) return;
   throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'direct_messages_off', user_id });
 }

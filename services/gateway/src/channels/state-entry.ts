@@ -1,7 +1,15 @@
-import { AUTH, type Session } from '@dcp/contracts';
+import { AUTH, type Profile, type Session } from '@dcp/contracts';
 import { formatKey, parseKey, verifySigned } from '@dcp/crypto';
 import type { Bus } from '@dcp/node-kit';
-import { DcpError, deviceEntrySchema, invalidFormat, parseWith, signingInput, type SystemAction } from '@dcp/protocol';
+import {
+  DcpError,
+  deviceEntrySchema,
+  invalidFormat,
+  parseWith,
+  signingInput,
+  type SystemAction,
+  userMoved,
+} from '@dcp/protocol';
 
 /** A state entry before anybody has checked it. */
 export type RawEntry = Record<string, unknown>;
@@ -21,7 +29,8 @@ export function checkAction(entry: RawEntry, actions: readonly SystemAction[]): 
 
 /**
  * Clients believe a chain only when each author's device is in the log of the identity key that the chain names for him. An entry with a
- * wrong key would make the chain unreadable for everybody, so the node lets none in. Throws USER_NOT_FOUND for whoever is not here.
+ * wrong key would make the chain unreadable for everybody, so the node lets none in. Throws USER_NOT_FOUND for whoever is not here, with
+ * the record of his move when an invited user is not here any more.
  */
 export async function checkIdentityKey(entry: RawEntry, author: string, bus: Bus): Promise<void> {
   const { action, target, details } = contentOf(entry);
@@ -29,7 +38,8 @@ export async function checkIdentityKey(entry: RawEntry, author: string, bus: Bus
   if (action !== 'user_invited' && action !== 'user_joined' && action !== 'channel_created') return;
   // What is no user or no key is refused by the rules of the entry itself.
   if (typeof user_id !== 'string' || typeof details !== 'object' || details === null) return;
-  await requireIdentityKey(user_id, (details as { identity_key?: unknown }).identity_key, bus);
+  const { moved_to } = await requireIdentityKey(user_id, (details as { identity_key?: unknown }).identity_key, bus);
+  if (action === 'user_invited' && moved_to !== undefined) throw userMoved(moved_to);
 }
 
 /**
@@ -47,9 +57,9 @@ export async function checkCertificate(entry: RawEntry, session: Session, bus: B
 }
 
 /** 1002 `other_identity_key` when the user's account has another one, USER_NOT_FOUND when there is no such user. */
-export async function requireIdentityKey(user_id: string, identityKey: unknown, bus: Bus): Promise<void> {
-  const { public_key } = await bus.request(AUTH.profile, { user_id });
-  if (formatKey('ed25519', parseKey(public_key).bytes) === identityKey) return;
+export async function requireIdentityKey(user_id: string, identityKey: unknown, bus: Bus): Promise<Profile> {
+  const profile = await bus.request(AUTH.profile, { user_id });
+  if (formatKey('ed25519', parseKey(profile.public_key).bytes) === identityKey) return profile;
   throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'other_identity_key', user_id });
 }
 

@@ -19,6 +19,7 @@ import {
   fetchKeysCommand,
   getDevicesCommand,
   publishKeysCommand,
+  routeMessageCommand,
   sendKeysCommand,
 } from './keys.js';
 import { leaveChannelCommand } from './leave-channel.js';
@@ -48,6 +49,7 @@ const COMMANDS = new Map<string, Command<unknown>>(
     meetNodeCommand,
     publishKeysCommand,
     resumeCommand,
+    routeMessageCommand,
     sendKeysCommand,
     subscribeCommand,
     typingCommand,

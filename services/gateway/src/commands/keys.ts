@@ -8,6 +8,7 @@ import {
   MAX_FETCH_KEYS,
   MAX_SEND_KEYS_BYTES,
   publishKeys,
+  routedMessage,
   sendKeys,
 } from '@dcp/protocol';
 import { command } from './command.js';
@@ -39,6 +40,17 @@ export const sendKeysCommand = command({
     if (size > MAX_SEND_KEYS_BYTES) throw new DcpError('MESSAGE_TOO_LARGE', { size, max_size: MAX_SEND_KEYS_BYTES });
     limits.bytes(session.user_id, size);
     return bus.request(KEYS.send, { session, messages });
+  },
+});
+
+/** §10.2. Who sends it is told to nobody but this node. */
+export const routeMessageCommand = command({
+  name: 'route_message',
+  schema: routedMessage,
+  cost: 3,
+  run({ session }, { destination_user, encrypted_message }, { bus, limits }) {
+    limits.bytes(session.user_id, encrypted_message.length);
+    return bus.request(KEYS.route, { session, message: { destination_user, encrypted_message } });
   },
 });
 

@@ -34,8 +34,8 @@ export class Room {
 
   constructor(
     readonly channelId: string,
-    /** As the node calls the channel. */
-    readonly name: string,
+    /** As the node calls the channel; another one when its home moves. */
+    public name: string,
   ) {
     this.isDirect = name.startsWith('@');
   }

@@ -45,7 +45,8 @@ export class DeviceEvents {
   }
 }
 
-function push(connections: Iterable<Connection>, event: ServerEvent): void {
+/** One frame for all of them. */
+export function push(connections: Iterable<Connection>, event: ServerEvent): void {
   let frame: Buffer | undefined;
   for (const connection of connections) connection.push((frame ??= textFrame(JSON.stringify(event))));
 }

@@ -17,8 +17,7 @@ export interface KnownChannel {
 }
 
 /**
- * Names to identities. A channel's name and id belong together for good (the name is part of its genesis), so what was learnt once
- * stays true; channels that do not exist are never remembered. By name only public channels are: the others' names mean something to
+ * Names to identities. A channel's name and id belong together (the name is part of its genesis) until its home moves; channels that do not exist are never remembered. By name only public channels are: the others' names mean something to
  * their members only, and not the same to each of them. That a channel is known here does not mean that a user may know of it.
  */
 export class ChannelDirectory {
@@ -34,6 +33,13 @@ export class ChannelDirectory {
     const channel = { channel_id, name, visibility, encryption };
     if (visibility === 'public') this.byName.set(name, channel);
     this.byName.set(channel_id, channel);
+  }
+
+  /** The home has moved, and the name may mean another channel now. */
+  forget(channelId: string): void {
+    const known = this.byName.get(channelId);
+    this.byName.delete(channelId);
+    if (known !== undefined && this.byName.get(known.name)?.channel_id === channelId) this.byName.delete(known.name);
   }
 
   /** What is known without asking; undefined: ask `resolve`. */

@@ -1,12 +1,13 @@
-import { at, GATEWAY, type TypingChanged } from '@dcp/contracts';
+import { at, FEDERATION, GATEWAY, type TypingChanged } from '@dcp/contracts';
 import type { Bus, Subscription } from '@dcp/node-kit';
 import type { ServerEvent } from '@dcp/protocol';
 import type { Hub } from '../fanout/hub.js';
 import { textFrame } from '../sockets/frames.js';
 
 /** Passes typing on to the sockets of a channel, but not to the one who types or to those who blocked him. */
-export function hearTyping(bus: Bus, hub: Hub): Subscription {
-  return bus.subscribe(at(GATEWAY.typing, '*'), (change) => showTyping(hub, change));
+export function hearTyping(bus: Bus, hub: Hub): Subscription[] {
+  const show = (change: TypingChanged) => showTyping(hub, change);
+  return [bus.subscribe(at(GATEWAY.typing, '*'), show), bus.subscribe(at(FEDERATION.typing, '*'), show)];
 }
 
 function showTyping(hub: Hub, { channel_id, user_id, typing }: TypingChanged): void {

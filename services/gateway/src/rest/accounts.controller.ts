@@ -1,14 +1,17 @@
 import { AUTH, CHANNEL } from '@dcp/contracts';
 import type { Bus } from '@dcp/node-kit';
-import { parseWith, registerBody, viewerName } from '@dcp/protocol';
-import { Body, Controller, Delete, Get, Inject, Post, Put, Req } from '@nestjs/common';
+import { moveBody, parseWith, registerBody, viewerName } from '@dcp/protocol';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { BUS } from '../tokens.js';
 import { RestContext } from './rest-context.js';
 
 export const accountBody = registerBody.pick({ identity_file: true, retrieval_hash: true });
 
-/** Making, changing and ending one's own account (profile §3). */
+/** Everybody who shares a channel is told: as dear as making a few channels. */
+const MOVE_COST = 50;
+
+/** Making, changing, moving and ending one's own account (profile §3). */
 @Controller('api/v1/accounts')
 export class AccountsController {
   constructor(
@@ -55,6 +58,15 @@ export class AccountsController {
     const session = this.context.session(request, 10);
     const { identity_file, retrieval_hash } = parseWith(accountBody, body);
     return await this.bus.request(AUTH.updateAccount, { session, identity_file, retrieval_hash });
+  }
+
+  /** The account goes on at another node: whoever asks for it is led there, until it ends. */
+  @Post('me/move')
+  @HttpCode(200)
+  async move(@Req() request: FastifyRequest, @Body() body: unknown): Promise<object> {
+    const session = this.context.session(request, MOVE_COST);
+    const { moved_to } = parseWith(moveBody, body);
+    return await this.bus.request(AUTH.moveAccount, { session, moved_to });
   }
 
   @Delete('me')

@@ -5,10 +5,15 @@ import {
   channelSummary,
   createChannel,
   ENCRYPTION_MODES,
+  handOverBody,
+  handoverRecord,
   historyQuery,
   meetNode,
   messageHistory,
+  messageReport,
   messageSchema,
+  moveAnswer,
+  moveBody,
   newDecision,
   nodeInfo,
   plainMessageSchema,
@@ -30,6 +35,7 @@ import { backupMonth, backupPage, backupQuery, deletedAnswer, keptAnswer } from 
 import { entryBody } from './channels.controller.js';
 import { deviceBody, identityFileBody } from './auth.controller.js';
 import { doctorQuery, peersQuery } from './federation.controller.js';
+import { reportsQuery } from './reports.controller.js';
 import {
   appealBody,
   decisionsQuery,
@@ -65,6 +71,14 @@ const stateChange = z.looseObject({
   state_head: z.string().nullable(),
   epoch: z.number().int(),
 });
+const channelHome = z.looseObject({
+  channel: z.string(),
+  channel_id: z.string(),
+  home_node: z.string(),
+  home_epoch: z.number().int(),
+  state: z.enum(['settled', 'moving']),
+  handovers: z.array(handoverRecord),
+});
 const invitation = z.looseObject({
   channel: z.string(),
   channel_id: z.string(),
@@ -78,6 +92,7 @@ const policy = z.looseObject({ node_info: nodeInfo, registration: z.string(), pr
 const sessionsList = z.looseObject({ sessions: z.array(anything) });
 const revoked = z.looseObject({ revoked: z.number().int() });
 const metNode = z.looseObject({ node_id: z.string() });
+const reportReceipt = z.looseObject({ id: z.string(), verified: z.boolean(), fault: z.string().nullable() });
 const userAnswer = z.looseObject({ user_id: z.string() });
 
 type Row = [Route['method'], string, string, Route['answer'], Partial<Route>?];
@@ -109,6 +124,7 @@ const ROWS: Row[] = [
     userAnswer,
     { body: accountBody },
   ],
+  ['post', '/api/v1/accounts/me/move', 'The own account goes on at another node', moveAnswer, { body: moveBody }],
   ['delete', '/api/v1/accounts/me', 'End the own account and wipe what it wrote', userAnswer],
   [
     'post',
@@ -163,6 +179,8 @@ const ROWS: Row[] = [
   ['post', '/api/v1/channels/{channel}/join', 'Join', stateChange, { body: entryBody }],
   ['post', '/api/v1/channels/{channel}/leave', 'Leave', stateChange, { body: entryBody }],
   ['get', '/api/v1/channels/{channel}/members', 'Members', anything],
+  ['get', '/api/v1/channels/{channel}/home', 'Where a channel has its home', channelHome],
+  ['post', '/api/v1/channels/{channel}/home', 'Move the home of the own channel', channelHome, { body: handOverBody }],
   ['get', '/api/v1/channels/{channel}/messages', 'History (§8.3)', messageHistory, { query: historyQuery }],
   [
     'post',
@@ -216,6 +234,15 @@ const ROWS: Row[] = [
     anything,
     { query: trustPage },
   ],
+  [
+    'post',
+    '/api/v1/reports',
+    'Report a message to those who run the node; of an encrypted one with its key, so that they can verify it',
+    reportReceipt,
+    { status: 201, body: messageReport },
+  ],
+  ['get', `${TRUST_PATH}/reports`, 'Messages that users have reported', anything, { query: reportsQuery }],
+  ['post', `${TRUST_PATH}/reports/{id}/dismiss`, 'Close a report without a decision', anything],
   ['get', `${TRUST_PATH}/overrides`, 'What holds here whatever others decide', anything, { query: trustPage }],
   ['put', `${TRUST_PATH}/overrides/{target}`, 'Never here, or always', anything, { body: overrideBody }],
   ['delete', `${TRUST_PATH}/overrides/{target}`, 'End an override', anything],

@@ -9,6 +9,7 @@ export const WRITING_COMMANDS: ReadonlySet<string> = new Set([
   'invite_user',
   'join_channel',
   'kick_user',
+  'route_message',
   'typing',
   'update_channel',
   'update_status',

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Logger } from '@dcp/node-kit';
 import { MAX_SEND_KEYS, MAX_SEND_KEYS_BYTES } from '@dcp/protocol';
 import type { OtherNodes } from './other-nodes.js';
@@ -7,6 +8,10 @@ import type { OutgoingBatch, OutgoingStore } from './outgoing.store.js';
 const EVERY_MS = 500;
 /** Longer than one question takes. */
 const LEASE_MS = 10_000;
+/** Whoever brings a node its messages waits so long for the keys that go before them. */
+const DRAIN_MS = 5_000;
+/** Another instance may be sending. */
+const AGAIN_MS = 500;
 /** §14.3. */
 const FIRST_MS = 1_000;
 const MOST_MS = 60_000;
@@ -39,6 +44,19 @@ export class Relay {
   async wake(nodeId: string): Promise<void> {
     await this.store.wake(nodeId, new Date(this.clock.now())).catch(() => undefined);
     await this.run();
+  }
+
+  /** Sends what waits for a node that can be reached, as much as the time allows. Answers whether something still waits. */
+  async drain(nodeId: string): Promise<{ waits: boolean }> {
+    const end = performance.now() + DRAIN_MS;
+    for (;;) {
+      if (!(await this.store.waits(nodeId))) return { waits: false };
+      if (this.#stopping || performance.now() >= end) return { waits: true };
+      // A round that is under way may have passed the node by.
+      await this.#running;
+      await this.wake(nodeId);
+      if (await this.store.waits(nodeId)) await delay(AGAIN_MS);
+    }
   }
 
   /** Everything that is due, or the round that is running; never throws. */

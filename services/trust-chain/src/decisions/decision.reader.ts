@@ -1,10 +1,12 @@
-import type { Decision, DecisionStatus } from '@dcp/contracts';
+import type { Decision, DecisionStatus, ProvenMessage } from '@dcp/contracts';
 import type { Clock } from '@dcp/node-kit';
-import type { DecisionAction, TrustEvidence } from '@dcp/protocol';
+import { type DecisionAction, messageProof, type TrustEvidence } from '@dcp/protocol';
 import type { PrismaClient } from '../database.js';
+import { openProof } from '../reports/message-proof.js';
 
-/** Each has up to 8 KiB, and an appeal of as much: a page fits into one bus message. */
-const DECISIONS_PAGE = 50;
+/** Each has up to 8 KiB, and an appeal and what was proven of as much: a page fits into one bus message. */
+const DECISIONS_PAGE = 30;
+const MAX_SHOWN_BYTES = 8 * 1024;
 
 export interface DecisionQuery {
   status?: DecisionStatus | undefined;
@@ -58,6 +60,7 @@ export class DecisionReader {
 }
 
 function shown(row: Row, spared: boolean, now: number): Decision {
+  const evidence = row.evidence === null ? null : (JSON.parse(row.evidence) as TrustEvidence);
   const over = row.liftedAt !== null || (row.expires !== null && row.expires.getTime() <= now);
   return {
     id: row.id,
@@ -68,7 +71,9 @@ function shown(row: Row, spared: boolean, now: number): Decision {
     per_minute: row.perMinute,
     issued: row.issued.toISOString(),
     expires: row.expires?.toISOString() ?? null,
-    evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as TrustEvidence),
+    evidence,
+    evidence_verified: row.proof === null || row.proof === 'waiting' ? null : row.proof === 'verified',
+    proven: row.proof === 'verified' ? provenBy(evidence?.['proof']) : null,
     note: row.note,
     by: row.byUser,
     verified: row.verified,
@@ -78,4 +83,15 @@ function shown(row: Row, spared: boolean, now: number): Decision {
     lifted_at: row.liftedAt?.toISOString() ?? null,
     in_force: row.status === 'applied' && !over && !spared,
   };
+}
+
+/** Of a proof whose signature was verified. */
+function provenBy(value: unknown): ProvenMessage | null {
+  const proof = messageProof.safeParse(value);
+  if (!proof.success) return null;
+  const { author, channel_id, id: message_id, timestamp, type } = proof.data.message;
+  const proven = openProof(proof.data);
+  if (!('content' in proven)) return null;
+  const isShort = Buffer.byteLength(JSON.stringify(proven.content)) <= MAX_SHOWN_BYTES;
+  return { author, channel_id, message_id, timestamp, type, content: isShort ? proven.content : null };
 }

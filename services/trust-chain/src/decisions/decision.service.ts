@@ -4,6 +4,9 @@ import { DcpError, invalidFormat, type NewDecision, newDecision, parseWith, text
 import { z } from 'zod';
 import { requireAdmin } from '../admin.js';
 import type { Draft, OwnLogService } from '../log/own-log.service.js';
+import { evidenceOf, proofOfAny, withProof } from '../reports/cited-reports.js';
+import type { ReportService } from '../reports/report.service.js';
+import type { ReportRow } from '../reports/report.store.js';
 import type { Announcer } from './announcer.js';
 import type { DecisionReader } from './decision.reader.js';
 import type { DecisionStore } from './decision.store.js';
@@ -24,6 +27,7 @@ export interface DecisionParts {
   ownLog: OwnLogService;
   decisions: DecisionStore;
   reader: DecisionReader;
+  reports: ReportService;
   announcer: Announcer;
   clock: Clock;
   ownNode: string;
@@ -39,8 +43,19 @@ export class DecisionService {
     requireAdmin(session);
     const decision = parseWith(newDecision, value);
     this.#check(session, decision);
-    const [id] = await this.record(session.user_id, [this.draftOf(decision)]);
-    return this.#found(id ?? '');
+    const { reports } = this.parts;
+    const cited = await reports.open(decision.reports ?? []);
+    const [id = ''] = await this.record(session.user_id, [this.#draftWith(cited, decision, session.user_id)]);
+    await reports.close(decision.reports ?? [], session.user_id, id);
+    return this.#found(id);
+  }
+
+  /** A decision about what was reported says so, and proves it when the administrator wants that. */
+  #draftWith(cited: readonly ReportRow[], decision: NewDecision, by: string): Draft {
+    if (cited.length === 0 && decision.with_proof !== true) return this.draftOf(decision);
+    const evidence = evidenceOf(decision, cited, new Date(this.parts.clock.now()).toISOString());
+    const draft = { ...this.draftOf(decision), evidence };
+    return decision.with_proof === true ? withProof(draft, proofOfAny(cited), by) : draft;
   }
 
   async lift(session: Session, id: string): Promise<Decision> {

@@ -1,14 +1,16 @@
 import type { DecisionStatus } from '@dcp/contracts';
 import type { Pool, PoolClient } from '@dcp/node-kit';
-import { type DecisionAction, type TrustLevel, type TrustUpdateFrame, type TrustEntry } from '@dcp/protocol';
+import type { DecisionAction, TrustEntry, TrustEvidence, TrustLevel, TrustUpdateFrame } from '@dcp/protocol';
 import { automaticStatus } from './policy.js';
 
 const INSERT = `
-  insert into decisions (id, issuer, seq, action, target, per_minute, evidence, note, by_user, verified, issued, expires, status)
-  select t.id, $1, t.seq, t.action, t.target, t.per_minute, t.evidence, t.note, t.by_user, t.verified, t.issued, t.expires, t.status
+  insert into decisions (id, issuer, seq, action, target, per_minute, evidence, note, by_user, verified, issued, expires, status, proof,
+    proof_due)
+  select t.id, $1, t.seq, t.action, t.target, t.per_minute, t.evidence, t.note, t.by_user, t.verified, t.issued, t.expires, t.status, t.proof,
+    case when t.proof is null then null else 'epoch'::timestamptz end
   from unnest($2::text[], $3::integer[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[], $10::boolean[],
-    $11::timestamptz[], $12::timestamptz[], $13::text[])
-    as t (id, seq, action, target, per_minute, evidence, note, by_user, verified, issued, expires, status)
+    $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[])
+    as t (id, seq, action, target, per_minute, evidence, note, by_user, verified, issued, expires, status, proof)
   on conflict do nothing`;
 const LIFT = `
   update decisions set lifted_at = $3 where issuer = $1 and seq = any($2) and lifted_at is null returning target`;
@@ -39,6 +41,8 @@ export interface Incoming {
   issued: Date;
   expires: Date | null;
   status: DecisionStatus;
+  /** The evidence has a proof, which is verified later (`reports/proof-judge.ts`). */
+  proof: 'waiting' | null;
 }
 
 /** What the decisions of a node mean here. */
@@ -67,7 +71,14 @@ export class DecisionStore {
   async insert(client: PoolClient | undefined, issuer: string, rows: Incoming[]): Promise<number> {
     const column = <K extends keyof Incoming>(name: K) => rows.map((row) => row[name]);
     const names = ['id', 'seq', 'action', 'target', 'per_minute', 'evidence', 'note', 'by_user', 'verified'] as const;
-    const values = [issuer, ...names.map(column), column('issued'), column('expires'), column('status')];
+    const values = [
+      issuer,
+      ...names.map(column),
+      column('issued'),
+      column('expires'),
+      column('status'),
+      column('proof'),
+    ];
     return (await (client ?? this.pool).query({ name: 'insert_decisions', text: INSERT, values })).rowCount ?? 0;
   }
 
@@ -148,6 +159,7 @@ function incomingOf(entry: TrustEntry, { level, ownNode }: Listening): Incoming 
     issued: new Date(issued),
     expires: expires === undefined ? null : new Date(expires),
     status: automaticStatus({ action, target, issuer }, level, ownNode),
+    proof: proofIn(evidence),
   };
 }
 
@@ -167,7 +179,12 @@ export function incomingFrame(id: string, frame: TrustUpdateFrame, verified: boo
     issued: now,
     expires: expires === undefined ? null : new Date(expires),
     status: 'pending',
+    proof: proofIn(evidence),
   };
+}
+
+function proofIn(evidence: TrustEvidence | undefined): Incoming['proof'] {
+  return evidence?.['proof'] === undefined ? null : 'waiting';
 }
 
 export function isNode(target: string): boolean {

@@ -4,6 +4,7 @@ import {
   DcpError,
   invalidFormat,
   type LogAction,
+  MAX_TRUST_ENTRY_BYTES,
   type TrustEntry,
   type TrustEvidence,
   type TrustHead,
@@ -106,6 +107,7 @@ export class OwnLogService {
       const { size } = position.frontier;
       const place = { issuer: key.nodeId, seq: size + 1, prev: position.lastHash, issued: now.toISOString() };
       const followed = follow(position, key.signed({ ...place, ...present(draft), by }));
+      requireShort(followed.row);
       rows.push(followed.row);
       position = followed.position;
     }
@@ -122,6 +124,12 @@ export class OwnLogService {
     else await levels.set(client, target, 'blocked', by, now);
     return decisions.rejudge(client, target, { level: await levels.of(client, target), ownNode: key.nodeId });
   }
+}
+
+/** Whoever follows the log takes no longer entry, and could take nothing after it either. */
+function requireShort({ body }: LogRow): void {
+  if (Buffer.byteLength(body) > MAX_TRUST_ENTRY_BYTES)
+    throw invalidFormat(`longer than ${MAX_TRUST_ENTRY_BYTES} bytes`, 'evidence');
 }
 
 /** Members that are `undefined` do not exist in what is signed; nor may they in what is stored. */

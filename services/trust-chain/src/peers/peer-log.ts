@@ -31,7 +31,8 @@ export class BadSignature extends Error {}
 
 /** Another node's log, as it gives it out: all that comes through here is signed by the key that was pinned of the node. */
 export class PeerLog {
-  #key: Uint8Array | undefined;
+  /** The present one first. */
+  #keys: Uint8Array[] | undefined;
 
   constructor(
     private readonly bus: Bus,
@@ -46,7 +47,7 @@ export class PeerLog {
 
   async page(after: number, upTo: number): Promise<{ entries: TrustEntry[]; proof: string[] }> {
     const { entries, proof } = parseWith(pageAnswer, await this.#ask('trust_entries', { after, up_to: upTo }));
-    for (const entry of entries) await this.check(entry);
+    for (const entry of entries) await this.#checkEntry(entry);
     return { entries, proof };
   }
 
@@ -55,9 +56,17 @@ export class PeerLog {
     if (said.issuer !== this.nodeId || !(await this.signed(said))) throw new BadSignature('not signed by its node');
   }
 
-  /** Whether the node's key stands under it (TYPE TRUST). */
+  /** The head that vouches for the whole log is signed by the present key; an entry may be older than that. */
+  async #checkEntry(entry: TrustEntry): Promise<void> {
+    const keys = await this.#pinned();
+    const isSigned = keys.some((key) => verifySigned(key, signingInput('TRUST', entry), entry.signature));
+    if (entry.issuer !== this.nodeId || !isSigned) throw new BadSignature('not signed by its node');
+  }
+
+  /** Whether the node's present key stands under it (TYPE TRUST). */
   async signed(object: { signature: string }): Promise<boolean> {
-    return verifySigned(await this.#pinned(), signingInput('TRUST', object), object.signature);
+    const [present] = await this.#pinned();
+    return present !== undefined && verifySigned(present, signingInput('TRUST', object), object.signature);
   }
 
   /** The identity key of a user of the node, as the node says. */
@@ -66,12 +75,16 @@ export class PeerLog {
     return parseKey(public_key).bytes;
   }
 
-  async #pinned(): Promise<Uint8Array> {
-    if (this.#key === undefined) {
-      const { key } = await this.bus.request(FEDERATION.key, { node_id: this.nodeId }, { timeoutMs: ANSWER_MS });
-      this.#key = parseKey(key).bytes;
+  async #pinned(): Promise<Uint8Array[]> {
+    if (this.#keys === undefined) {
+      const { key, former = [] } = await this.bus.request(
+        FEDERATION.key,
+        { node_id: this.nodeId },
+        { timeoutMs: ANSWER_MS },
+      );
+      this.#keys = [key, ...former].map((text) => parseKey(text).bytes);
     }
-    return this.#key;
+    return this.#keys;
   }
 
   async #ask(kind: string, body: object): Promise<Record<string, unknown>> {

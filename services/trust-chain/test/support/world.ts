@@ -59,6 +59,7 @@ export type Answerer = (kind: string, body: object, from: string) => Promise<obj
 /** The links between nodes, as the federation services would hold them: who is not there cannot be reached. */
 export class Links {
   readonly #nodes = new Map<string, { key: string; answer: Answerer }>();
+  readonly #former = new Map<string, string[]>();
   readonly #off = new Set<string>();
 
   join(nodeId: string, key: string, answer: Answerer): void {
@@ -75,6 +76,17 @@ export class Links {
 
   key(nodeId: string): string {
     return this.#reach(nodeId).key;
+  }
+
+  former(nodeId: string): string[] {
+    return this.#former.get(nodeId) ?? [];
+  }
+
+  /** The node proves itself with another key from now on. */
+  rotate(nodeId: string, key: string): void {
+    const node = this.#reach(nodeId);
+    this.#former.set(nodeId, [...this.former(nodeId), node.key]);
+    this.#nodes.set(nodeId, { ...node, key });
   }
 
   ask(from: string, to: string, kind: string, body: object): Promise<object> {
@@ -107,7 +119,8 @@ export class TrustNode {
     /** As the gateway. */
     readonly bus: Bus,
     readonly federation: Bus,
-    private readonly connect: (service: Service) => Promise<Bus>,
+    /** As another service of the node. */
+    readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
   ) {
     this.id = defaultNodeId(this.#seed);
@@ -130,7 +143,11 @@ export class TrustNode {
 
   async #link(): Promise<void> {
     const { federation, links, bus } = this;
-    federation.serve(FEDERATION.key, ({ node_id }) => ({ key: links.key(node_id) }), 'federation');
+    federation.serve(
+      FEDERATION.key,
+      ({ node_id }) => ({ key: links.key(node_id), former: links.former(node_id) }),
+      'federation',
+    );
     federation.serve(
       FEDERATION.ask,
       async ({ node_id, kind, body }) => ({

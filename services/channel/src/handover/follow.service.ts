@@ -1,0 +1,107 @@
+import { CHANNEL } from '@dcp/contracts';
+import { type Bus, type Clock, type Logger, type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
+import { DcpError, type Genesis, genesisSchema, type HandoverRecord } from '@dcp/protocol';
+import type { LogMetrics } from '../log/log-metrics.js';
+import type { OutgoingSender } from '../outgoing/outgoing-sender.js';
+import type { Asks } from '../replicas/asks.js';
+import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
+import type { HandoverChecks } from './handover-checks.js';
+import { findChain, freshOf, insertHandovers } from './handover.store.js';
+import { follow, movingSince } from './home-rows.store.js';
+
+export interface FollowParts {
+  pool: Pool;
+  bus: Bus;
+  asks: Asks;
+  checks: HandoverChecks;
+  sender: OutgoingSender;
+  metrics: Pick<LogMetrics, 'handovers' | 'handoverConflicts'>;
+  clock: Clock;
+  logger: Logger;
+  nodeId: string;
+}
+
+/** Replicas whose home moves between other nodes: they go where the owner's word leads. */
+export class FollowService {
+  constructor(private readonly parts: FollowParts) {}
+
+  /** Asks a node that says it is the home how it came to that, and goes with it where that is proven. */
+  async learn(nodeId: string, channelId: string, via?: string): Promise<void> {
+    const question = { channel: channelId, user_id: this.parts.nodeId };
+    const { handovers = [] } = await this.parts.asks.ask(nodeId, 'channel_info', question, undefined, via);
+    const last = handovers.at(-1)?.handover;
+    if (last === undefined || last.to_node !== nodeId)
+      throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
+    await this.follow(channelId, handovers);
+  }
+
+  /** Does nothing where the chain is known already; throws FEDERATION_ERROR where it proves nothing. */
+  async follow(channelId: string, records: HandoverRecord[]): Promise<void> {
+    const row = await findHome(this.parts.pool, channelId);
+    if (row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    const fresh = await this.check(channelId, row, records);
+    if (fresh.length === 0) return;
+    const now = new Date(this.parts.clock.now()).toISOString();
+    await withTransaction(this.parts.pool, (client) => this.#write(client, channelId, records, now));
+    this.moved(channelId);
+  }
+
+  /** What of a chain is new here, every word of it checked. */
+  async check(channelId: string, row: HomeRow, records: HandoverRecord[]): Promise<HandoverRecord[]> {
+    const fresh = await this.freshOf(channelId, records);
+    this.parts.checks.chain(
+      channelId,
+      genesisOf(row),
+      records.map(({ handover }) => handover),
+    );
+    await this.parts.checks.signatures(fresh.map(({ handover }) => handover));
+    await this.parts.checks.closings(fresh);
+    return fresh;
+  }
+
+  /** As `freshOf`; that two hand-overs were signed is told to who runs the node. */
+  async freshOf<T extends { handover: HandoverRecord['handover'] }>(
+    channelId: string,
+    told: T[],
+    client: Pool | PoolClient = this.parts.pool,
+  ): Promise<T[]> {
+    try {
+      return freshOf(await findChain(client, channelId), told);
+    } catch (error) {
+      this.parts.metrics.handoverConflicts.inc();
+      this.parts.logger.warn({ err: error, channel_id: channelId }, 'an owner has signed two hand-overs of one epoch');
+      throw error;
+    }
+  }
+
+  /** This node has given it up, and the new home has not taken it yet. */
+  async isMoving(channelId: string): Promise<boolean> {
+    return (await movingSince(this.parts.pool, channelId)) !== undefined;
+  }
+
+  /** Every instance forgets where it thought that the channel was, and what waits for it is delivered. */
+  moved(channelId: string): void {
+    const { bus, metrics, sender } = this.parts;
+    metrics.handovers.inc();
+    bus.publish(CHANNEL.homeMoved, { channel_id: channelId });
+    sender.wake();
+  }
+
+  async #write(client: PoolClient, channelId: string, records: HandoverRecord[], now: string): Promise<void> {
+    const row = await lockHome(client, channelId);
+    const fresh = await this.freshOf(channelId, records, client);
+    const last = fresh.at(-1)?.handover;
+    // Somebody else was faster.
+    if (last === undefined) return;
+    if (row === undefined || row.replicaFrom === null || last.to_node === this.parts.nodeId)
+      throw new DcpError('FEDERATION_ERROR', { reason: 'not_a_replica' });
+    await insertHandovers(client, fresh, now);
+    await follow(client, { channelId, toNode: last.to_node, epoch: last.epoch, now }, this.parts.nodeId);
+  }
+}
+
+/** Throws FEDERATION_ERROR `no_genesis`: a DM, or a channel whose creator was forgotten. */
+export function genesisOf({ genesis }: Pick<HomeRow, 'genesis'>): Genesis {
+  if (genesis === '') throw new DcpError('FEDERATION_ERROR', { reason: 'no_genesis' });
+  return genesisSchema.parse(JSON.parse(genesis));
+}

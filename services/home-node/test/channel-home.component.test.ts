@@ -1,0 +1,123 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ready } from '@dcp/client-sdk';
+import { eventually } from '@dcp/testkit';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type Person, resident, texts } from './support/person.js';
+import { TestNode } from './support/test-node.js';
+
+const GUARD_MS = 40_000;
+
+jest.setTimeout(240_000);
+
+describe('a channel that moves between three home nodes', () => {
+  let folder: string;
+  let nodes: TestNode[];
+  let alice: Person;
+  let bob: Person;
+  let carol: Person;
+
+  const [north, south, east] = [0, 1, 2].map((at) => () => nodes[at] as TestNode) as [
+    () => TestNode,
+    () => TestNode,
+    () => TestNode,
+  ];
+  const start = (node: TestNode) => node.start(...nodes.filter((other) => other !== node));
+  const all = async (channelId: string, expected: string[], people = [alice, bob, carol]) => {
+    for (const person of people) await eventually(() => expect(texts(person, channelId)).toEqual(expected), GUARD_MS);
+  };
+  const channel = async (name: string) => {
+    const { channelId } = await alice.client.create(name);
+    for (const person of [bob, carol]) await person.client.join(`${name}@northnod`);
+    await alice.client.sendAndWait(channelId, { text: 'at north' });
+    await all(channelId, ['at north']);
+    return channelId;
+  };
+
+  beforeAll(async () => {
+    await ready();
+    folder = await mkdtemp(join(tmpdir(), 'dcp-channel-home-'));
+    await chmod(folder, 0o711);
+    nodes = await Promise.all(['northnod', 'southnod', 'eastnode'].map((id) => TestNode.make(folder, id)));
+    await Promise.all(nodes.map(start));
+    [alice, bob, carol] = await Promise.all([
+      resident(north(), 'alice'),
+      resident(south(), 'bob'),
+      resident(east(), 'carol'),
+    ]);
+  });
+
+  afterAll(async () => {
+    for (const person of [alice, bob, carol]) await person?.client.disconnect();
+    for (const node of nodes ?? []) await node.process?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('goes on at its new home, encrypted as before, while everybody writes; the owner sees it under its new name', async () => {
+    const channelId = await channel('#lobby');
+    const said = ['one', 'two', 'three', 'four', 'five'];
+    const people = [alice, bob, carol];
+    const writing = people.map(async ({ client, userId }) => {
+      for (const text of said) await client.sendAndWait(channelId, { text: `${userId} ${text}` });
+    });
+    const home = await alice.client.rooms.homes.handOver(channelId, 'southnod');
+    expect(home).toMatchObject({ home_node: 'southnod', home_epoch: 2 });
+    await Promise.all(writing);
+    await eventually(() => expect(texts(carol, channelId)).toHaveLength(1 + 15), GUARD_MS);
+    await all(channelId, texts(carol, channelId));
+    for (const { userId } of people) {
+      const mine = texts(carol, channelId).filter((text) => text.startsWith(userId));
+      expect(mine).toEqual(said.map((text) => `${userId} ${text}`));
+    }
+    const names = async ({ client }: Person) =>
+      (await client.myChannels()).find((one) => one.channel_id === channelId)?.id;
+    expect(await names(alice)).toBe('#lobby@southnod');
+    expect(await names(bob)).toBe('#lobby');
+    await eventually(async () => expect(await names(carol)).toBe('#lobby@southnod'), GUARD_MS);
+    for (const [person, name] of [
+      [alice, '#lobby@southnod'],
+      [bob, '#lobby'],
+    ] as const) {
+      expect(await person.client.rooms.homes.of(name)).toMatchObject({ channel: name, channel_id: channelId });
+    }
+    await expect(alice.client.rooms.homes.of('#lobby')).rejects.toMatchObject({ code: 'CHANNEL_NOT_FOUND' });
+    const called = alice.client.events.next(
+      'message',
+      ({ message }) => message.content['text'] === 'under its new name',
+    );
+    await alice.client.sendAndWait(channelId, { text: 'under its new name' });
+    expect((await called).message.channel).toBe('#lobby@southnod');
+  });
+
+  it('[DCP-1.1-01] outlives the node that it came from, which misses nothing when it is back', async () => {
+    const channelId = await channel('#evening');
+    await alice.client.rooms.homes.handOver(channelId, 'southnod');
+    await north().process?.kill();
+    await bob.client.sendAndWait(channelId, { text: 'at south' });
+    await carol.client.sendAndWait(channelId, { text: 'from east' });
+    await all(channelId, ['at north', 'at south', 'from east'], [bob, carol]);
+    await start(north());
+    await all(channelId, ['at north', 'at south', 'from east']);
+    await alice.client.sendAndWait(channelId, { text: 'back again' });
+    await all(channelId, ['at north', 'at south', 'from east', 'back again']);
+  });
+
+  it('waits while its new home is dead, goes on when it is back, and may come home again', async () => {
+    const channelId = await channel('#night');
+    await alice.client.rooms.homes.handOver(channelId, 'eastnode');
+    await east().process?.kill();
+    alice.sent.length = 0;
+    await alice.client.send(channelId, { text: 'is anybody there?' });
+    await eventually(() => expect(alice.sent.map(({ state }) => state)).toEqual(['queued']), GUARD_MS);
+    await expect(alice.client.rooms.homes.handOver(channelId, 'southnod')).rejects.toMatchObject({
+      code: 'NODE_UNREACHABLE',
+    });
+    await start(east());
+    await all(channelId, ['at north', 'is anybody there?']);
+    const back = await alice.client.rooms.homes.handOver(channelId, 'northnod');
+    expect(back).toMatchObject({ channel: '#night', home_node: 'northnod', home_epoch: 3, state: 'settled' });
+    await carol.client.sendAndWait(channelId, { text: 'home again' });
+    await all(channelId, ['at north', 'is anybody there?', 'home again']);
+  });
+});
