@@ -54,6 +54,8 @@ function conflictMessage({ details }: DcpError): string | undefined {
         `Nothing was sent: the devices or the identity of ${user} are not what they were (${String(details['fault'])}). ` +
         `Ask ${user} by another way, then compare: dcp verify ${user}`
       );
+    case 'acceptance_required':
+      return `${user} is asked whether you may write: your nodes do not know each other yet. You can write as soon as ${user} has said yes (dcp dm).`;
     case 'channel_conflict':
       return `Nothing was sent: the node shows a membership that nobody signed (${String(details['fault'])}).`;
     case 'moved':

@@ -119,8 +119,17 @@ describe('a report', () => {
   it('is none of a message that is not there, or that the node does not show', async () => {
     await meet(true);
     await expect(report('msg_aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
-    const id = await said('shown under another id');
+    const [id, other] = [await said('asked for'), await said('shown in its place')];
+    const port = node.port(alice.userId, alice.device);
+    const lying = {
+      ...port,
+      command: async <T>(command: string, data: object) =>
+        'after' in data ? ({ messages: [stored(other)], last_seq: 1 } as T) : await port.command<T>(command, data),
+    };
+    const lie = reportMessage(lying, alice.engine.disclosure, room, id, { reason: 'spam' });
+    await expect(lie).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
     Object.assign(node.channel(room).log.at(-1) ?? {}, { channel_id: 'ch_other' });
-    await expect(report(id)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+    await expect(report(other)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+    expect(node.reports).toEqual([]);
   });
 });

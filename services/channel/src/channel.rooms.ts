@@ -5,6 +5,7 @@ import { ChannelStore } from './channels/channel.store.js';
 import { CreateChannelService } from './channels/create-channel.service.js';
 import { UpdateChannelService } from './channels/update-channel.service.js';
 import { createPrisma, type PrismaClient } from './database.js';
+import { DmRequests } from './dms/dm-requests.store.js';
 import { OpenDmService } from './dms/open-dm.service.js';
 import { ForgetResponder } from './forget/forget.responder.js';
 import { ForgetService } from './forget/forget.service.js';
@@ -185,7 +186,19 @@ export class ChannelRooms {
     });
     const states = new StateService({ channels, commits, pool, events, clock, verifySignatures });
     const chains = new ChainService(new ChainStore(pool), clock);
-    const dms = new OpenDmService({ channels, members, commits, events, clock, limits, nodeId, asks, replicas });
+    const requests = new DmRequests(pool, homes);
+    const dms = new OpenDmService({
+      channels,
+      members,
+      commits,
+      events,
+      clock,
+      limits,
+      nodeId,
+      asks,
+      replicas,
+      requests,
+    });
     this.banned = new BannedGuests({ bus, clock, logger, nodeId });
     this.deviceNews = new DeviceNews(bus, members, logger);
     const settings = new UpdateChannelService({ channels, membership, commits, node });
@@ -204,6 +217,8 @@ export class ChannelRooms {
       events,
       homes,
       settings,
+      requests,
+      clock,
       pool,
       nodeId,
     });

@@ -296,7 +296,7 @@ describe('e2ee channels and DMs across two nodes', () => {
       expect(await nodes.sameLog(one.channel_id)).toHaveLength(2);
     });
 
-    it('are not opened with whoever takes none, has blocked the asker, or does not exist, nor by nodes that nobody knows', async () => {
+    it('are not opened with whoever takes none, has blocked the asker, or does not exist, and for nodes that nobody knows only after acceptance', async () => {
       const [quiet, blocking, ada] = [person('quiet', B), person('blocking', B), person('ada')];
       nodes.bridge.know(quiet, blocking, ada);
       nodes.bridge.settings.set(quiet.userId, { allow_direct_messages: false, blocked_users: [] });
@@ -306,7 +306,7 @@ describe('e2ee channels and DMs across two nodes', () => {
       }
       expect(await refusalOf(open(ada, person('nobody', B)))).toMatchObject({ code: 'USER_NOT_FOUND' });
       nodes.bridge.trust = 'unknown';
-      expect(await refusalOf(open(ada, bob))).toMatchObject({ details: { reason: 'unknown_node' } });
+      expect(await refusalOf(open(ada, bob))).toMatchObject({ details: { reason: 'acceptance_required' } });
       nodes.bridge.trust = 'monitored';
       const { memberships } = await nodes.home.bus.request(CHANNEL.memberships, { user_id: ada.userId });
       expect(memberships).toEqual([]);

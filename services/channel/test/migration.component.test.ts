@@ -39,7 +39,13 @@ describe('migration of a database with channels in it', () => {
     await pool.query("insert into members values ('ch_old', 'a7f3k9m2.alice', 'owner', now(), 1)");
     await expect(insert('ch_private', '#old', 'private')).rejects.toThrow('visibility');
 
-    expect(await migrate(migrationsFolder)).toEqual(['0002_e2ee', '0003_replicas', '0004_handovers']);
+    expect(await migrate(migrationsFolder)).toEqual([
+      '0002_e2ee',
+      '0003_replicas',
+      '0004_handovers',
+      '0005_open_chains',
+      '0006_dm_requests',
+    ]);
 
     const { rows } = await pool.query(
       'select c.epoch, m.identity_key from channels c join members m using (channel_id)',

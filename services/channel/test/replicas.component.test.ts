@@ -271,6 +271,30 @@ describe.each(BOTH_BUSES)('channels in mode node whose home is another node, ove
     nodes.bridge.judge({ user_id: guest.userId });
   });
 
+  it('[DCP-10.3-07] a user of another node who was slowed down here writes so much a minute; the rest waits, others do not', async () => {
+    const { id, name } = await joined();
+    const guest = actor('chatterbox', { node: B });
+    nodes.bridge.know(guest);
+    await find(name, guest);
+    await nodes.away.join(guest, id);
+    nodes.bridge.judge({ user_id: guest.userId, rate: { per_minute: 2, until: null } });
+    const states: string[] = [];
+    await eventually(async () => {
+      states.push(okOf(await nodes.away.postOne(guest.post(id, `${states.length}`))).state);
+      expect(states.at(-1)).toBe('queued');
+    });
+    expect(okOf(await nodes.away.postOne(bob.post(id, 'not me'))).state).toBe('ordered');
+    const home = await nodes.home.log(id);
+    expect(home.filter(({ author, type }) => author === guest.userId && type !== 'system')).toHaveLength(
+      states.filter((state) => state === 'ordered').length,
+    );
+    nodes.bridge.judge({ user_id: guest.userId });
+    await eventually(async () => expect(await nodes.queued()).toBe(0), 30_000);
+    expect((await nodes.sameLog(id)).filter(({ author, type }) => author === guest.userId && type !== 'system')).toHaveLength(
+      states.length,
+    );
+  });
+
   it('takes entries from the channel’s home only, each once and without a gap', async () => {
     const { id, name } = await joined();
     await nodes.home.postOne(alice.post(id, 'one'));

@@ -33,6 +33,8 @@ import { TlsIdentityStore } from './node/tls-identity.store.js';
 import type { Parts } from './parts.js';
 import { PeerStore } from './peers/peer.store.js';
 import { PinningService } from './peers/pinning.service.js';
+import { ChannelHomes } from './signals/channel-homes.js';
+import { PresenceRoom } from './signals/presence.room.js';
 import { TypingRelay } from './signals/typing-relay.js';
 import { Sweeper } from './sweeper.js';
 import { TrustLevels } from './trust/trust-levels.js';
@@ -51,6 +53,7 @@ export class FederationRooms {
   readonly answers: AnswerService;
   readonly feed: FeedService;
   readonly typing: TypingRelay;
+  readonly presence: PresenceRoom;
   readonly gauges: PeerGauges;
   readonly admin: PeersService;
   readonly doctor: DoctorService;
@@ -85,9 +88,10 @@ export class FederationRooms {
     this.answers = new AnswerService(this.trust, rates, bus, metrics, logger, { entries });
     const answer = this.answers.answer.bind(this.answers);
     const { key, discovery, peers, trust } = this;
+    const leases = new LeaseStore(pool, this.instance, config.leaseMs);
     this.links = new Links({
-      link: { ...config, key, logger, metrics, answer, signal: (peer, frame) => this.typing.heard(peer, frame) },
-      leases: new LeaseStore(pool, this.instance, config.leaseMs),
+      link: { ...config, key, logger, metrics, answer, signal: (peer, frame) => this.#signal(peer, frame) },
+      leases,
       dialler: new Dialler(this.#handshake(), this.names),
       ...{ discovery, peers, trust, bus, logger, metrics },
       always: [...known.keys()].filter((id) => id !== key.nodeId),
@@ -105,7 +109,9 @@ export class FederationRooms {
       ...{ retryMs: config.retryMs, scanMs: config.scanMs },
     });
     const { document, names, links, feed } = this;
-    this.typing = new TypingRelay({ own: key.nodeId, bus, links, audience, replicas, metrics, logger });
+    const signals = { own: key.nodeId, bus, links, audience, homes: new ChannelHomes(replicas), metrics, logger };
+    this.typing = new TypingRelay(signals);
+    this.presence = new PresenceRoom({ ...signals, trust, replicas, leases, config });
     this.gauges = new PeerGauges(parts.metrics, links, feed, trust);
     this.admin = new PeersService(peers, links, feed, trust);
     this.doctor = new DoctorService({ document, discovery, peers, names, links, clock });
@@ -151,10 +157,14 @@ export class FederationRooms {
   }
 
   start(): void {
-    this.trust.onChange = (changed) => this.links.levelChanged(changed);
+    this.trust.onChange = (changed) => {
+      this.links.levelChanged(changed);
+      this.presence.levelChanged(changed);
+    };
     this.trust.start();
     this.feed.start();
     this.typing.start();
+    this.presence.start();
     this.gauges.start();
     this.links.start();
     this.sweeper.start(this.parts.config.sweepMs);
@@ -163,6 +173,7 @@ export class FederationRooms {
   async stop(): Promise<void> {
     this.trust.stop();
     this.typing.stop();
+    await this.presence.stop();
     this.gauges.stop();
     await this.sweeper.stop();
     await this.feed.stop();
@@ -172,6 +183,11 @@ export class FederationRooms {
 
   ownTls(): Promise<TlsIdentity> {
     return new TlsIdentityStore(this.prisma, this.key).own(this.parts.clock.now());
+  }
+
+  #signal(peer: string, frame: unknown): Promise<void> {
+    const { type } = frame as { type?: unknown };
+    return type === 'presence' ? this.presence.heard(peer, frame) : this.typing.heard(peer, frame);
   }
 
   #handshake() {

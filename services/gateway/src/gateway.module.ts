@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ChannelDirectory } from './posts/channel-directory.js';
 import { PostBatcher } from './posts/post-batcher.js';
 import { PresenceService } from './presence/presence.service.js';
+import { RemotePresenceService } from './presence/remote-presence.service.js';
 import { AccountsController } from './rest/accounts.controller.js';
 import { AdminController } from './rest/admin.controller.js';
 import { AuthController } from './rest/auth.controller.js';
@@ -44,6 +45,7 @@ export class GatewayModule {
         { provide: BUS, useValue: parts.bus },
         { provide: RestContext, useValue: inside.rest },
         { provide: PresenceService, useValue: inside.presence },
+        { provide: RemotePresenceService, useValue: inside.remotePresence },
         { provide: ChannelDirectory, useValue: inside.directory },
         { provide: PostBatcher, useValue: inside.batcher },
         { provide: LocalUsers, useValue: inside.users },

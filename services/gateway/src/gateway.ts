@@ -111,7 +111,7 @@ class Background {
 
   start(): void {
     const { bus, health } = this.parts;
-    const { sessions, login, hub, directory, presence, sweep, users, moderation } = this.inside;
+    const { sessions, login, hub, directory, presence, remotePresence, sweep, users, moderation } = this.inside;
     sessions.listen((event) => login.revoked(event));
     moderation.listen();
     this.subscriptions.push(
@@ -130,6 +130,7 @@ class Background {
       ),
     );
     presence.start();
+    remotePresence.start();
     sweep.start();
     this.timer = setInterval(() => this.tick(), COMPARE_HEADS_MS);
     this.timer.unref();
@@ -171,6 +172,7 @@ class Background {
     clearInterval(this.timer);
     this.inside.sweep.stop();
     this.inside.presence.stop();
+    this.inside.remotePresence.stop();
     this.inside.sessions.stop();
     this.inside.moderation.stop();
     this.inside.hub.stop();

@@ -11,7 +11,14 @@ export interface GatewayMetrics {
   httpSeconds: { observe(labels: { method: string; status: string }, seconds: number): void };
   /** A gauge `dcp_<name>` that `read` answers. */
   watch(
-    name: 'connections' | 'rooms' | 'posts_waiting' | 'presence_users' | 'revocations' | 'standings',
+    name:
+      | 'connections'
+      | 'rooms'
+      | 'posts_waiting'
+      | 'presence_users'
+      | 'presence_remote_users'
+      | 'revocations'
+      | 'standings',
     read: () => number,
   ): void;
 }
@@ -53,6 +60,7 @@ const HELP = {
   rooms: 'Channels with a socket on this gateway',
   posts_waiting: 'Posts without an answer yet',
   presence_users: 'Users that are online on the whole node',
+  presence_remote_users: 'Users of other nodes that those have told of',
   revocations: 'Sessions that ended before their tokens',
   standings: 'Users of the node about whom something was decided',
 } as const;

@@ -8,6 +8,8 @@ import { gatewayMetrics, type GatewayMetrics } from './metrics.js';
 import { ChannelDirectory } from './posts/channel-directory.js';
 import { PostBatcher } from './posts/post-batcher.js';
 import { PresenceService } from './presence/presence.service.js';
+import { RemotePresenceService } from './presence/remote-presence.service.js';
+import { StatusDisplay } from './presence/status-display.js';
 import { RestContext } from './rest/rest-context.js';
 import { LoginService } from './sessions/login.service.js';
 import { SessionService } from './sessions/session.service.js';
@@ -40,6 +42,7 @@ export interface GatewayInside {
   directory: ChannelDirectory;
   batcher: PostBatcher;
   presence: PresenceService;
+  remotePresence: RemotePresenceService;
   login: LoginService;
   loop: FrameLoop;
   door: SocketServer;
@@ -73,14 +76,17 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
   const directory = new ChannelDirectory(bus, () => sessions.node?.id);
   const batcher = new PostBatcher(bus, metrics);
   const { presenceRoomLimit: roomLimit, offlineGraceMs } = config;
+  const display = new StatusDisplay(hub, roomLimit);
   const presence = new PresenceService(
     bus,
     clock,
     users,
     hub,
-    { gatewayId: `gw_${randomId(12)}`, roomLimit, offlineGraceMs },
+    display,
+    { gatewayId: `gw_${randomId(12)}`, offlineGraceMs },
     metrics,
   );
+  const remotePresence = new RemotePresenceService(bus, clock, display, metrics);
   const login = new LoginService(bus, sessions, users, hub, directory, presence, limits, logger);
   const tools: CommandTools = { bus, clock, logger, hub, users, directory, batcher, presence, limits, moderation };
   const loop = new FrameLoop(
@@ -110,6 +116,7 @@ export function assemble({ config, bus, clock, logger, metrics: registry }: Gate
     directory,
     batcher,
     presence,
+    remotePresence,
     login,
     loop,
     door,

@@ -116,7 +116,13 @@ describe.each(BOTH_BUSES)('reports of messages over the %s bus', (kind) => {
         return { message };
       };
       const key = (pair: { publicKey: Uint8Array }) => formatKey('ed25519', pair.publicKey);
-      chat.rotations.push({ node: node.id, from: key(old), to: node.key, issued: '2026-01-01T00:00:00.000Z', signature: MADE_UP });
+      chat.rotations.push({
+        node: node.id,
+        from: key(old),
+        to: node.key,
+        issued: '2026-01-01T00:00:00.000Z',
+        signature: MADE_UP,
+      });
       const bob = somebody(node.id);
       expect(await report(byNode(bob, old.seed))).toMatchObject({ verified: true });
       expect(await faultOf(byNode(bob, other.seed))).toBe('bad_signature');

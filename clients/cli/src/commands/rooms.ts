@@ -100,7 +100,7 @@ export async function invitationsCommand(context: Context, options: { decline?: 
     one.channel,
     one.invited_by,
     printable(one.title),
-    `dcp join ${one.channel_id}`,
+    one.channel.startsWith('@') ? `dcp dm ${one.invited_by}` : `dcp join ${one.channel_id}`,
   ]);
   const text = rows.length === 0 ? 'No invitations.' : table([['CHANNEL', 'BY', 'TITLE', 'JOIN WITH'], ...rows]);
   context.output.result({ invitations }, text);

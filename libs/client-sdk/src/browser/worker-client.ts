@@ -3,6 +3,7 @@ import type { Draft } from '../channels/compose.js';
 import type { ChannelSummary, HistoryPage, MyChannel } from '../client.js';
 import type { Found } from '../e2ee/archive.js';
 import { EventHub, type ClientEvents } from '../events.js';
+import type { ReportReason, ReportReceipt } from '../report.js';
 import type { OutgoingMessage } from '../outbox/outbox.js';
 import { eventOf } from './event-form.js';
 import { RpcCaller } from './rpc-caller.js';
@@ -98,6 +99,10 @@ export class WorkerClient implements AccountMethods, ClientMethods {
 
   archived(channelId: string, limit?: number): Promise<Found[]> {
     return this.caller.call('archived', [channelId, limit]);
+  }
+
+  report(channelId: string, messageId: string, why: ReportReason): Promise<ReportReceipt> {
+    return this.caller.call('report', [channelId, messageId, why]);
   }
 
   search(query: string, options: { channelId?: string; limit?: number } = {}): Promise<Found[]> {

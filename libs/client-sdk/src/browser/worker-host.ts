@@ -68,6 +68,7 @@ export class WorkerHost {
       sendAndWait: (channelId, draft) => this.client().sendAndWait(channelId, draft),
       history: (channel, options) => this.client().history(channel, options),
       archived: (channelId, limit) => this.archived(channelId, limit),
+      report: (channelId, messageId, why) => this.client().report(channelId, messageId, why),
       search: (query, options) => this.client().search(query, options),
       myChannels: () => this.myChannels(),
       listChannels: () => this.client().listChannels(),

@@ -5,6 +5,7 @@ import type { Found } from '../e2ee/archive.js';
 import type { ConnectionState } from '../events.js';
 import type { OutgoingMessage } from '../outbox/outbox.js';
 import type { People } from '../people.js';
+import type { ReportReason, ReportReceipt } from '../report.js';
 import type { Rooms } from '../rooms.js';
 
 /** What a profile holds. `signed_out`: an identity without this device's keys; `openAccount` with its passphrase makes them. */
@@ -64,6 +65,7 @@ export interface ClientMethods {
   history(channel: string, options?: { limit?: number; before?: string }): Promise<HistoryPage>;
   /** The newest of what this device keeps of a channel, oldest first: needs no node. */
   archived(channelId: string, limit?: number): Promise<Found[]>;
+  report(channelId: string, messageId: string, why: ReportReason): Promise<ReportReceipt>;
   search(query: string, options?: { channelId?: string; limit?: number }): Promise<Found[]>;
   /** The channels one is in; when the node does not say, as they were last. */
   myChannels(): Promise<MyChannel[]>;

@@ -12,6 +12,7 @@ import type { Asks } from '../replicas/asks.js';
 import { dmHome, dmIdOf } from '../replicas/check-home.js';
 import type { ReplicaService } from '../replicas/replica.service.js';
 import { stateChangeOf } from '../state/state-change.js';
+import type { DmRequests } from './dm-requests.store.js';
 
 export interface OpenDmParts {
   channels: ChannelStore;
@@ -23,6 +24,7 @@ export interface OpenDmParts {
   nodeId: string;
   asks: Asks;
   replicas: ReplicaService;
+  requests: DmRequests;
 }
 
 /**
@@ -40,6 +42,7 @@ export class OpenDmService {
     if (there !== undefined) return there;
     await this.#checkCounts(members);
     if (!asked && nodeOf(other) !== this.parts.nodeId) await this.#askOther(channelId, userId, other);
+    if (nodeOf(userId) !== nodeOf(other)) await this.parts.requests.settle(channelId);
     if (dmHome(userId, other) !== this.parts.nodeId) return this.#replica(channelId, userId, other);
     const outcome = await this.parts.commits.submit(this.#operation(channelId, userId, other, members));
     if (outcome.changed) for (const member of members) this.parts.events.joined(member, channelId, outcome.name);
@@ -49,7 +52,13 @@ export class OpenDmService {
   /** Whether he takes DMs his own node knows; in its answer it has made its side. */
   async #askOther(channelId: string, userId: string, other: string): Promise<void> {
     const body = { user_id: userId, channel_id: channelId, change: 'open_dm', other };
-    await this.parts.asks.ask(nodeOf(other), 'channel_change', body);
+    try {
+      await this.parts.asks.ask(nodeOf(other), 'channel_change', body);
+    } catch (error) {
+      // He may accept later: then his node finds that this one wants it too.
+      if (isRequest(error)) await this.parts.requests.wish(channelId, userId, new Date(this.parts.clock.now()));
+      throw error;
+    }
   }
 
   async #replica(channelId: string, userId: string, other: string): Promise<StateChange> {
@@ -89,4 +98,11 @@ export class OpenDmService {
     };
     return { kind: 'dm', channelId, userId, channel, members };
   }
+}
+
+/** §10.3: at a node that has not rated this one the other has to accept first. */
+export const ACCEPTANCE = 'acceptance_required';
+
+function isRequest(error: unknown): boolean {
+  return error instanceof DcpError && error.details['reason'] === ACCEPTANCE;
 }

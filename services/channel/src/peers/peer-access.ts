@@ -17,8 +17,12 @@ export function foreignUser(): DcpError {
   return new DcpError('FEDERATION_ERROR', { reason: 'foreign_user' });
 }
 
+export function isKnown({ trust }: Peer): boolean {
+  return trust === 'trusted' || trust === 'monitored';
+}
+
 /** §10.3: a node that nobody has rated. */
-export function requireKnown({ trust }: Peer): void {
-  if (trust === 'trusted' || trust === 'monitored') return;
+export function requireKnown(peer: Peer): void {
+  if (isKnown(peer)) return;
   throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'unknown_node' });
 }

@@ -7,23 +7,24 @@ import {
   type Session,
   type StateChange,
 } from '@dcp/contracts';
-import type { Bus, Pool } from '@dcp/node-kit';
-import { DcpError, invalidFormat, parseWith } from '@dcp/protocol';
+import type { Bus, Clock, Pool } from '@dcp/node-kit';
+import { DcpError, dmName, invalidFormat, parseWith } from '@dcp/protocol';
 import type { ChannelStore } from '../channels/channel.store.js';
 import type { UpdateChannelService } from '../channels/update-channel.service.js';
-import type { OpenDmService } from '../dms/open-dm.service.js';
+import type { DmRequests } from '../dms/dm-requests.store.js';
+import { ACCEPTANCE, type OpenDmService } from '../dms/open-dm.service.js';
 import type { ForgetStore } from '../forget/forget.store.js';
 import type { PostService } from '../log/post.service.js';
 import type { MembershipEvents } from '../members/membership-events.js';
 import type { MembershipService } from '../members/membership.service.js';
 import { nodeOf } from '../node/node-of.js';
-import { dmIdOf, nameHere } from '../replicas/check-home.js';
+import { dmHome, dmIdOf, nameHere } from '../replicas/check-home.js';
 import type { HomeDirectory } from '../replicas/home-directory.js';
 import { isNotTheHome } from '../replicas/moved.js';
 import type { StateService } from '../state/state.service.js';
 import type { AuthorKeys } from './author-keys.js';
 import type { BannedGuests } from './banned-guests.js';
-import { foreignUser, requireKnown, requireOwnUser } from './peer-access.js';
+import { foreignUser, isKnown, requireKnown, requireOwnUser } from './peer-access.js';
 import { changeRequest, noticeRequest, postRequest } from './peer-input.js';
 import { notHere } from './peer-reads.service.js';
 
@@ -40,6 +41,8 @@ export interface PeerChangesParts {
   events: MembershipEvents;
   homes: HomeDirectory;
   settings: UpdateChannelService;
+  requests: DmRequests;
+  clock: Clock;
   pool: Pool;
   /** Of this node. */
   nodeId: string;
@@ -58,7 +61,7 @@ export class PeerChanges {
     // Whoever is banned may still go.
     if (refusal !== undefined && !isLeaving(request)) throw refusal;
     if (request.change === 'open_dm') return this.#openDm(peer, request);
-    requireKnown(peer);
+    await this.#requireWelcome(peer, request);
     const { pool, homes } = this.parts;
     const { channel_id } = request;
     if ((await homes.find(channel_id)) !== null) throw await notHere(pool, channel_id);
@@ -69,6 +72,14 @@ export class PeerChanges {
       homes.forget(channel_id);
       throw await notHere(pool, channel_id);
     }
+  }
+
+  /** §10.3: users of a node that nobody has rated come in by a member's invitation or link only; who is in may act, and go. */
+  async #requireWelcome(peer: Peer, request: Change): Promise<void> {
+    if (isKnown(peer) || isLeaving(request)) return;
+    const { action } = (request.entry?.['content'] ?? {}) as { action?: unknown };
+    const isOpen = async () => (await this.parts.channels.findById(request.channel_id))?.visibility === 'public';
+    if (request.change !== 'state' || (action === 'user_joined' && (await isOpen()))) requireKnown(peer);
   }
 
   async #change(peer: Peer, { user_id, channel_id, change, entry, title, description }: Change): Promise<StateChange> {
@@ -83,7 +94,7 @@ export class PeerChanges {
     const { posts } = parseWith(postRequest, body);
     const authors = posts.map(({ message }) => authorOf(message));
     const own = authors.map(({ userId }) => nodeOf(userId) === peer.node_id);
-    const sessions = await this.#sessions(peer, authors, own);
+    const sessions = (await this.#sessions(peer, authors, own)).map((session) => this.#slowed(session));
     const good = posts.flatMap(({ channel_id, message }, i) => {
       const session = sessions[i];
       return session === undefined || session instanceof DcpError ? [] : [{ channel_id, session, message }];
@@ -95,6 +106,11 @@ export class PeerChanges {
       return answers[next++] ?? { error: refusalOf(new DcpError('INTERNAL_ERROR')) };
     });
     return { results };
+  }
+
+  /** A post that comes too soon waits at its author's node (§10.3, §14.3). */
+  #slowed(session: Session | DcpError): Session | DcpError {
+    return session instanceof DcpError ? session : (this.parts.banned.takeOne(session.user_id) ?? session);
   }
 
   /** Of a node that is known, an invitation to one of its channels. */
@@ -144,18 +160,28 @@ export class PeerChanges {
 
   /** §4.2: whether a user of this node takes DMs, and from whom, he has said to his node. */
   async #openDm(peer: Peer, { user_id, other, channel_id }: Change): Promise<StateChange> {
-    const { bus, channels, dms, nodeId } = this.parts;
+    const { bus, channels, dms, requests, nodeId } = this.parts;
     if (other === undefined || nodeOf(other) !== nodeId) throw foreignUser();
     if (channel_id !== dmIdOf(user_id, other)) throw invalidFormat('not the DM of the two', 'channel_id');
     const isThere = (await channels.findById(channel_id)) !== undefined;
-    if (!isThere) {
-      requireKnown(peer);
+    if (!isThere && !(await requests.isWished(channel_id))) {
       const { allow_direct_messages, blocked_users } = await bus.request(AUTH.settings, { user_id: other });
       if (!allow_direct_messages || blocked_users.includes(user_id)) {
         throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'direct_messages_off', user_id: other });
       }
+      if (!isKnown(peer)) throw await this.#request(peer, user_id, other);
     }
     return dms.open({ user_id }, other, true);
+  }
+
+  /** §10.3: a node that nobody has rated delivers nothing before its receiver has accepted. He is shown who would like to write to him. */
+  async #request({ node_id }: Peer, from: string, to: string): Promise<DcpError> {
+    const { requests, events, clock } = this.parts;
+    const [channel_id, name] = [dmIdOf(from, to), dmName(from, to)];
+    const told = { channel_id, user_id: to, home_node: dmHome(from, to), name, title: '', invited_by: from };
+    const isNews = await requests.ask({ ...told, created: new Date(clock.now()) }, node_id);
+    if (isNews) events.invitation({ user_id: to, channel_id, name, by: from, change: 'invited' });
+    return new DcpError('INSUFFICIENT_PERMISSIONS', { reason: ACCEPTANCE, user_id: to });
   }
 
   /** As if each author had logged in here with the device that signed, or why not. */

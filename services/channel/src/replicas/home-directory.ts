@@ -20,6 +20,13 @@ const REMEMBER = `
 const PRUNE = `
   delete from known_homes where seen_at < (select seen_at from known_homes order by seen_at desc offset ${MAX_KNOWN} limit 1)`;
 
+/** Requests to write to somebody (§10.3) that nobody has answered. */
+const REQUESTS_MS = 30 * 86_400_000;
+const EXPIRE = [
+  'delete from dm_wishes where wished_at < $1',
+  "delete from remote_invitations where name like '@%' and created_at < $1",
+];
+
 const INVITED = `
   select channel_id, name, title, invited_by, created_at from remote_invitations
   where user_id = $1 order by created_at desc, channel_id limit ${MAX_INVITATIONS}`;
@@ -78,6 +85,8 @@ export class HomeDirectory {
 
   async prune(): Promise<void> {
     await this.pool.query(PRUNE);
+    const before = new Date(this.clock.now() - REQUESTS_MS);
+    for (const statement of EXPIRE) await this.pool.query(statement, [before]);
   }
 
   /** The newest invitations of a user to channels without a replica. */

@@ -16,7 +16,9 @@ describe('what a node may ask', () => {
     expect(mayAsk('unknown', 'send_keys', {})).toBe(true);
     expect(mayAsk('unknown', 'channel_change', { change: 'open_dm' })).toBe(true);
     expect(mayAsk('unknown', 'channel_change', { change: 'join' })).toBe(false);
-    expect(mayAsk('unknown', 'channel_history', {})).toBe(false);
+    expect(mayAsk('unknown', 'channel_change', { change: 'state' })).toBe(true);
+    expect(mayAsk('unknown', 'channel_notice', {})).toBe(false);
+    expect(mayAsk('unknown', 'route_message', {})).toBe(false);
     expect(mayAsk('unknown', 'trust_update', {})).toBe(false);
   });
 

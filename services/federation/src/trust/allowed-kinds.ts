@@ -1,7 +1,10 @@
 import type { PeerKind } from '@dcp/contracts';
 import type { TrustLevel } from '@dcp/protocol';
 
-/** What a node that nobody has rated may ask: enough for a first direct message, which its receiver may refuse. */
+/** Of these too the channel service refuses what nobody has invited. */
+const CHANGES_OF_UNKNOWN: ReadonlySet<unknown> = new Set(['open_dm', 'state', 'leave']);
+
+/** What a node that nobody has rated may ask: enough for a direct message that its receiver accepts, and for who was invited. */
 const FOR_UNKNOWN: ReadonlySet<string> = new Set<PeerKind>([
   'user_lookup',
   'direct_messages',
@@ -10,6 +13,7 @@ const FOR_UNKNOWN: ReadonlySet<string> = new Set<PeerKind>([
   'claim_keys',
   'send_keys',
   'channel_info',
+  'channel_history',
   'channel_state',
   'channel_post',
   'entries',
@@ -24,5 +28,5 @@ export function mayBeAsked(level: TrustLevel, kind: string): boolean {
 export function mayAsk(level: TrustLevel, kind: string, body: Record<string, unknown>): boolean {
   if (level === 'blocked') return false;
   if (level !== 'unknown') return true;
-  return kind === 'channel_change' ? body['change'] === 'open_dm' : FOR_UNKNOWN.has(kind);
+  return kind === 'channel_change' ? CHANGES_OF_UNKNOWN.has(body['change']) : FOR_UNKNOWN.has(kind);
 }

@@ -1,22 +1,29 @@
-import { GATEWAY, type PresenceChanged, type PresenceSnapshot } from '@dcp/contracts';
+import {
+  FEDERATION,
+  GATEWAY,
+  type PresenceChanged,
+  type PresenceOfUser,
+  type PresenceSnapshot,
+  type PresenceWanted,
+} from '@dcp/contracts';
 import type { Bus, Clock, Subscription } from '@dcp/node-kit';
-import type { Presence, ServerEvent } from '@dcp/protocol';
+import { MAX_PRESENCE_CHANNELS, type Presence } from '@dcp/protocol';
 import type { Hub } from '../fanout/hub.js';
 import type { GatewayMetrics } from '../metrics.js';
-import { textFrame } from '../sockets/frames.js';
 import type { LocalUser } from '../users/local-user.js';
 import type { LocalUsers } from '../users/local-users.js';
 import { PresenceMap, type Shown } from './presence-map.js';
+import type { StatusDisplay } from './status-display.js';
 
 const BEAT_MS = 5_000;
 /** A gateway that missed three beats is gone. */
 const SILENT_MS = 3 * BEAT_MS;
-const SNAPSHOT_USERS = 500;
+/** What one message of a snapshot holds, and how many users of this gateway the federation service is told of at once. */
+const [SNAPSHOT_USERS, SNAPSHOT_CHANNELS] = [500, 2_000];
+const MAX_WANTED = 1_000;
 
 export interface PresenceOptions {
   gatewayId: string;
-  /** Rooms with more sockets than this carry no presence: one change there would cost a write for each of them. */
-  roomLimit: number;
   /** Milliseconds between a user's last socket closing and his being shown offline, so that a reconnect does not flicker. */
   offlineGraceMs: number;
 }
@@ -37,6 +44,7 @@ export class PresenceService {
     private readonly clock: Clock,
     private readonly users: LocalUsers,
     private readonly hub: Hub,
+    private readonly display: StatusDisplay,
     private readonly options: PresenceOptions,
     metrics: GatewayMetrics,
   ) {
@@ -47,6 +55,7 @@ export class PresenceService {
     this.subscriptions.push(
       this.bus.subscribe(GATEWAY.presence, (change) => this.onChange(change)),
       this.bus.subscribe(GATEWAY.presenceSnapshot, (snapshot) => this.onSnapshot(snapshot)),
+      this.bus.subscribe(FEDERATION.presenceWanted, (wanted) => this.onWanted(wanted)),
       this.bus.subscribe(GATEWAY.beat, ({ gateway_id, hello }) => this.onBeat(gateway_id, hello)),
     );
     this.beat(true);
@@ -115,26 +124,9 @@ export class PresenceService {
     return change.gateway_id !== this.options.gatewayId || this.users.get(change.user_id) === undefined;
   }
 
-  private show(change: PresenceChanged): void {
-    const { status, lastSeen, message } = this.map.shown(change.user_id);
-    const data = { user_id: change.user_id, status, last_seen: lastSeen ?? change.last_seen };
-    const event: ServerEvent = { event: 'user_status', data: message === undefined ? data : { ...data, message } };
-    const frame = textFrame(JSON.stringify(event));
-    for (const connection of this.viewers(change)) connection.push(frame);
-  }
-
-  private viewers(change: PresenceChanged) {
-    const viewers = new Set<Parameters<Hub['leaveAll']>[0]>();
-    for (const channelId of change.channels) {
-      const connections = this.hub.get(channelId)?.connections;
-      if (connections === undefined || connections.size > this.options.roomLimit) continue;
-      for (const connection of connections) {
-        const { user } = connection;
-        if (user !== null && user.userId !== change.user_id && user.blocked?.has(change.user_id) !== true)
-          viewers.add(connection);
-      }
-    }
-    return viewers;
+  private show({ user_id, last_seen, channels }: PresenceChanged): void {
+    const { status, lastSeen, message } = this.map.shown(user_id);
+    this.display.show({ user_id, status, last_seen: lastSeen ?? last_seen, message, channels });
   }
 
   private beat(hello: boolean): void {
@@ -154,18 +146,47 @@ export class PresenceService {
   }
 
   private sendSnapshot(): void {
-    const last_seen = new Date(this.clock.now()).toISOString();
-    const users = [...this.users.all()].map((user) => ({
-      user_id: user.userId,
-      status: user.status,
-      message: user.statusText,
-      last_seen,
-      hidden: !user.showOnlineStatus,
-    }));
-    for (let i = 0; i < users.length; i += SNAPSHOT_USERS) {
-      const chunk = users.slice(i, i + SNAPSHOT_USERS);
-      this.bus.publish(GATEWAY.presenceSnapshot, { gateway_id: this.options.gatewayId, users: chunk });
+    const users = [...this.users.all()].map((user) => this.presenceOf(user));
+    for (let i = 0; i < users.length; i += SNAPSHOT_USERS) this.send(users.slice(i, i + SNAPSHOT_USERS));
+  }
+
+  private onWanted(wanted: PresenceWanted): void {
+    if (wanted.node_id === undefined) return this.sendSnapshot();
+    let [users, channels]: [PresenceOfUser[], number] = [[], 0];
+    for (const [user, shared] of this.newestIn(wanted.channel_ids)) {
+      users.push({ ...this.presenceOf(user), channels: shared });
+      channels += shared.length;
+      if (users.length < SNAPSHOT_USERS && channels < SNAPSHOT_CHANNELS) continue;
+      this.send(users, wanted.node_id);
+      [users, channels] = [[], 0];
     }
+    if (users.length > 0) this.send(users, wanted.node_id);
+  }
+
+  /** Users who do not hide, with those of the channels in which they have a socket here; who came last, last. */
+  private newestIn(channelIds: readonly string[]): [LocalUser, string[]][] {
+    const found = new Map<LocalUser, string[]>();
+    for (const id of channelIds) {
+      for (const { user } of this.hub.get(id)?.connections ?? []) {
+        if (user === null || !user.showOnlineStatus || user.status === 'offline') continue;
+        const shared = found.get(user) ?? [];
+        if (shared.length === 0) found.set(user, shared);
+        if (shared.at(-1) !== id && shared.length < MAX_PRESENCE_CHANNELS) shared.push(id);
+      }
+    }
+    if (found.size <= MAX_WANTED) return [...found];
+    const newest = [...this.users.all()].filter((user) => found.has(user)).slice(-MAX_WANTED);
+    return newest.map((user) => [user, found.get(user) ?? []]);
+  }
+
+  private presenceOf(user: LocalUser): PresenceOfUser {
+    const last_seen = new Date(this.clock.now()).toISOString();
+    const { userId: user_id, status, statusText: message, showOnlineStatus } = user;
+    return { user_id, status, message, last_seen, hidden: !showOnlineStatus };
+  }
+
+  private send(users: PresenceOfUser[], wanted_for?: string): void {
+    this.bus.publish(GATEWAY.presenceSnapshot, { gateway_id: this.options.gatewayId, users, wanted_for });
   }
 
   private onSnapshot(snapshot: PresenceSnapshot): void {

@@ -50,7 +50,8 @@ export class AccountsController {
   async invitations(@Req() request: FastifyRequest): Promise<object> {
     const { user_id } = this.context.session(request);
     const { invitations } = await this.bus.request(CHANNEL.invitations, { user_id });
-    return { invitations: invitations.map(({ name, ...rest }) => ({ channel: name, ...rest })) };
+    const shown = invitations.map(({ name, ...rest }) => ({ channel: viewerName(name, user_id), ...rest }));
+    return { invitations: shown };
   }
 
   @Put('me')

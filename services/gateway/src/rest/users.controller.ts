@@ -5,7 +5,9 @@ import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { BUS } from '../tokens.js';
+import type { Shown } from '../presence/presence-map.js';
 import { PresenceService } from '../presence/presence.service.js';
+import { RemotePresenceService } from '../presence/remote-presence.service.js';
 import { RestContext } from './rest-context.js';
 
 const devicesQuery = z.looseObject({ after: z.coerce.number().int().min(0).optional() });
@@ -17,18 +19,19 @@ export class UsersController {
     private readonly context: RestContext,
     @Inject(BUS) private readonly bus: Bus,
     private readonly presence: PresenceService,
+    private readonly remotePresence: RemotePresenceService,
   ) {}
 
   @Get(':user_id')
   async user(@Req() request: FastifyRequest, @Param('user_id') id: string): Promise<object> {
     const session = this.context.session(request);
     const user_id = parseWith(userIdField, id);
-    const [profile, visible] = await Promise.all([
+    const [profile, shown] = await Promise.all([
       this.bus.request(AUTH.profile, { user_id }),
-      this.maySeePresence(session.user_id, user_id),
+      this.presenceFor(session.user_id, user_id),
     ]);
-    if (!visible) return profile;
-    const { status, lastSeen, message } = this.presence.shown(user_id);
+    if (shown === undefined) return profile;
+    const { status, lastSeen, message } = shown;
     return {
       ...profile,
       status,
@@ -48,11 +51,21 @@ export class UsersController {
     return await this.bus.request(AUTH.devices, { user_id: parseWith(userIdField, id), after });
   }
 
-  /** Presence needs consent and a shared channel; one always sees oneself. */
-  private async maySeePresence(viewer: string, user_id: string): Promise<boolean> {
-    if (viewer === user_id) return true;
+  /** Presence needs consent and a shared channel; one always sees oneself. What another node tells has its user's consent. */
+  private async presenceFor(viewer: string, user_id: string): Promise<Shown | undefined> {
+    if (viewer === user_id) return this.presence.shown(user_id);
+    const remote = this.remotePresence.shown(user_id);
+    if (remote === undefined && !(await this.consents(user_id, viewer))) return undefined;
+    if (!(await this.shareChannel(viewer, user_id))) return undefined;
+    return remote ?? this.presence.shown(user_id);
+  }
+
+  private async consents(user_id: string, viewer: string): Promise<boolean> {
     const settings = await this.bus.request(AUTH.settings, { user_id });
-    if (!settings.show_online_status || settings.blocked_users.includes(viewer)) return false;
+    return settings.show_online_status && !settings.blocked_users.includes(viewer);
+  }
+
+  private async shareChannel(viewer: string, user_id: string): Promise<boolean> {
     const [theirs, mine] = await Promise.all([
       this.bus.request(CHANNEL.memberships, { user_id }),
       this.bus.request(CHANNEL.memberships, { user_id: viewer }),
