@@ -84,7 +84,10 @@ if (startsNodes)
         const { signature, ...rest } = { ...frame, id: `w${i}` } as Dict;
         const resign = i > 1 ? peer.key.signObject('ROUTE', rest) : signature;
         link.send([JSON.stringify({ ...rest, signature: resign })]);
-        expect(await answerTo(`w${i}`)).toMatchObject({ type: 'error', error: { code: 'FEDERATION_ERROR', number: 3001 } });
+        expect(await answerTo(`w${i}`)).toMatchObject({
+          type: 'error',
+          error: { code: 'FEDERATION_ERROR', number: 3001 },
+        });
       }
       expect(await queue()).toHaveLength(before);
     });

@@ -56,6 +56,9 @@ function conflictMessage({ details }: DcpError): string | undefined {
       );
     case 'acceptance_required':
       return `${user} is asked whether you may write: your nodes do not know each other yet. You can write as soon as ${user} has said yes (dcp dm).`;
+    case 'trust_level':
+    case 'unknown_node':
+      return 'The two nodes do not know each other yet. Their owners let each other in with: dcp trust set NODE monitored. Until then an invitation or an invite link of a member opens a channel.';
     case 'channel_conflict':
       return `Nothing was sent: the node shows a membership that nobody signed (${String(details['fault'])}).`;
     case 'moved':

@@ -46,7 +46,8 @@ describe('the keys that a node had before', () => {
     writeFileSync(file, JSON.stringify(content));
     return file;
   };
-  const base64url = (bytes: Uint8Array) => toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const base64url = (bytes: Uint8Array) =>
+    toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 
   it('are none without a file, and all that lead to the present one with it', () => {
     expect(readFormerKeys(undefined, NODE, keyOf(0))).toEqual({ rotations: [], tokenKeys: [] });

@@ -35,7 +35,12 @@ describe.each(BOTH_BUSES)('a readable channel of another node with very many mem
   const membersAt = async (world: Nodes['home'], user: Actor) => {
     const members: { user_id: string; role: string }[] = [];
     for (let after = '', more = true; more;) {
-      const page = await world.bus.request(CHANNEL.members, { channel_id: id, user_id: user.userId, after, limit: 1_000 });
+      const page = await world.bus.request(CHANNEL.members, {
+        channel_id: id,
+        user_id: user.userId,
+        after,
+        limit: 1_000,
+      });
       members.push(...page.members);
       after = page.members.at(-1)?.user_id ?? '';
       more = page.has_more;

@@ -79,7 +79,12 @@ describe.each(BOTH_BUSES)('nodes that have not rated each other, over the %s bus
     const [alice, bob] = people();
     const join = async (id: string, link?: { key: string; proof: string }) => {
       await nodes.away.bus.request(CHANNEL.resolve, { name: `${id}@a7f3k9m2`, user_id: bob.userId });
-      const state = await nodes.away.bus.request(CHANNEL.state, { channel_id: id, user_id: bob.userId, after: 0, link });
+      const state = await nodes.away.bus.request(CHANNEL.state, {
+        channel_id: id,
+        user_id: bob.userId,
+        after: 0,
+        link,
+      });
       const details = { identity_key: bob.identityKey, ...(link && { link }) };
       const entry = stateEntry(bob, id, state.state_head, 'user_joined', { target: bob.userId, details });
       return nodes.away.bus.request(CHANNEL.changeState, { session: bob.session, channel_id: id, entry });
@@ -88,7 +93,9 @@ describe.each(BOTH_BUSES)('nodes that have not rated each other, over the %s bus
     expect((await refusalOf(join(lobby.id))).details).toMatchObject({ reason: 'unknown_node' });
     const readable = await nodes.home.create(alice, `#open-${drawn}`);
     await nodes.away.bus.request(CHANNEL.resolve, { name: `#open-${drawn}@a7f3k9m2`, user_id: bob.userId });
-    expect((await refusalOf(nodes.away.join(bob, readable.channel_id))).details).toMatchObject({ reason: 'unknown_node' });
+    expect((await refusalOf(nodes.away.join(bob, readable.channel_id))).details).toMatchObject({
+      reason: 'unknown_node',
+    });
     const plans = await SealedChannel.create(nodes.home, alice, `#plans-${drawn}`, { visibility: 'private' });
     const link = inviteLink();
     await plans.change(alice, 'link_created', alice.userId, { key: link.key, expires: link.expires(7) });

@@ -290,9 +290,9 @@ describe.each(BOTH_BUSES)('channels in mode node whose home is another node, ove
     );
     nodes.bridge.judge({ user_id: guest.userId });
     await eventually(async () => expect(await nodes.queued()).toBe(0), 30_000);
-    expect((await nodes.sameLog(id)).filter(({ author, type }) => author === guest.userId && type !== 'system')).toHaveLength(
-      states.length,
-    );
+    expect(
+      (await nodes.sameLog(id)).filter(({ author, type }) => author === guest.userId && type !== 'system'),
+    ).toHaveLength(states.length);
   });
 
   it('takes entries from the channel’s home only, each once and without a gap', async () => {

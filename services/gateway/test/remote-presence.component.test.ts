@@ -79,13 +79,17 @@ describe.each(BUS_KINDS)('users of other nodes, on the %s bus', (kind) => {
     tells({ user_id: last });
     await eventually(() => expect(seenBy(viewer, last)).toHaveLength(1));
     expect(seenBy(viewer, other)).toEqual([]);
+    const crowded = await connect(tokens.alice, 0);
     const crowd = [await connect(tokens.bob, 0), await connect(tokens.bob, 0), await connect(tokens.bob, 0)];
-    const late = 'northnod.emil-7x9k';
+    const [late, later] = ['northnod.emil-7x9k', 'northnod.fred-7x9k'];
     tells({ user_id: late });
     await eventually(() => expect(seenBy(viewer, late)).toHaveLength(1));
-    await crowd[0]?.command('subscribe', { channel: channelId });
-    expect(crowd.flatMap((socket) => seenBy(socket, late))).toEqual([]);
     for (const socket of crowd) socket.close();
+    await eventually(() => {
+      tells({ user_id: later, message: String(Math.random()) });
+      expect(seenBy(crowded, later)).not.toEqual([]);
+    });
+    expect(seenBy(crowded, late)).toEqual([]);
   });
 
   it('the federation service is told who is in the channels that a node reads, and not who hides', async () => {

@@ -81,7 +81,11 @@ describe('a node that changes its key', () => {
     await north.start(south);
 
     expect(rotations).toBe(1);
-    expect(await document()).toMatchObject({ id: north.id, keys: [key, expect.stringMatching(/^ml-dsa-65:/)], rotations: [{ from: first, to: key }] });
+    expect(await document()).toMatchObject({
+      id: north.id,
+      keys: [key, expect.stringMatching(/^ml-dsa-65:/)],
+      rotations: [{ from: first, to: key }],
+    });
     await eventually(() => expect(alice.client.state).toBe('online'), GUARD_MS);
     expect(ended).toEqual([]);
     await alice.client.sendAndWait(channelId, { text: 'after' });

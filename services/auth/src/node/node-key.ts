@@ -61,7 +61,10 @@ export class NodeKey {
 
   /** By the Ed25519 and the ML-DSA-65 key. */
   private signHybrid(type: SignedType, object: object): string {
-    return signHybrid({ ed25519: this.#seed, mlDsa: this.#postQuantumSeed }, signingInput(type, withoutSignatures(object)));
+    return signHybrid(
+      { ed25519: this.#seed, mlDsa: this.#postQuantumSeed },
+      signingInput(type, withoutSignatures(object)),
+    );
   }
 
   sign(type: SignedType, object: object): string {

@@ -93,7 +93,11 @@ export class NewHome {
     const { from_node, to_node, epoch } = last.handover;
     if (row === undefined || row.retired || row.replicaFrom === null || row.homeNode !== from_node)
       throw new DcpError('CHANNEL_NOT_FOUND');
-    const missing = row.replicaFrom > 1 || !(await isChainWhole(client, channelId)) || row.lastSeq < last.closing.last_seq || performance.now() > end;
+    const missing =
+      row.replicaFrom > 1 ||
+      !(await isChainWhole(client, channelId)) ||
+      row.lastSeq < last.closing.last_seq ||
+      performance.now() > end;
     if (missing) throw behind(row.lastSeq);
     // What only this node has cannot have been ordered by the home before.
     if (row.lastSeq > last.closing.last_seq) throw new DcpError('FEDERATION_ERROR', { reason: 'closing' });
@@ -118,7 +122,8 @@ export class NewHome {
 
   async #fetch(channelId: string, ms: number): Promise<void> {
     const from = await backfill(this.parts, channelId, ms);
-    if (!(await isChainWhole(this.parts.pool, channelId))) throw new DcpError('CONFLICT', { reason: 'behind', missing: 1 });
+    if (!(await isChainWhole(this.parts.pool, channelId)))
+      throw new DcpError('CONFLICT', { reason: 'behind', missing: 1 });
     if (from > 1) throw new DcpError('CONFLICT', { reason: 'behind', missing: from - 1 });
   }
 

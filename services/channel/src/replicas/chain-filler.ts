@@ -42,7 +42,9 @@ export class ChainFiller {
   /** Everything that is open, or the round that is running; never throws. */
   run(): Promise<void> {
     this.#running ??= this.#all()
-      .catch((error: unknown) => this.parts.logger.warn({ err: error }, 'members of other nodes’ channels wait for the database'))
+      .catch((error: unknown) =>
+        this.parts.logger.warn({ err: error }, 'members of other nodes’ channels wait for the database'),
+      )
       .finally(() => {
         this.#running = undefined;
       });
@@ -58,7 +60,10 @@ export class ChainFiller {
         await this.#fill(gap);
       } catch (error) {
         await this.parts.store.postpone(gap.channelId, new Date(this.parts.clock.now() + AGAIN_MS));
-        this.parts.logger.info({ err: error, node: gap.homeNode }, 'the members of a channel could not be read from its home yet');
+        this.parts.logger.info(
+          { err: error, node: gap.homeNode },
+          'the members of a channel could not be read from its home yet',
+        );
       }
     }
   }

@@ -91,9 +91,7 @@ export class ChainGapStore {
   async #replay(client: PoolClient, channelId: string, before: number): Promise<void> {
     type Row = { seq: number; id: string; type: string; author: string; received_at: Date; body: string };
     const { rows } = await client.query<Row>(LIVE, [channelId, before]);
-    const entries = rows.map((row) =>
-      orderedEntry({ ...row, received_at: row.received_at.toISOString() }, channelId),
-    );
+    const entries = rows.map((row) => orderedEntry({ ...row, received_at: row.received_at.toISOString() }, channelId));
     await this.#follow(client, channelId, entries, Number.MAX_SAFE_INTEGER);
   }
 

@@ -129,12 +129,7 @@ export class ReplicaService {
 
   async #adoptFrom(homeNode: string, channelId: string, firstSeq: number): Promise<string[]> {
     // In the node's own name: the home says whether one of its users is in the channel.
-    const { info, chain, isChainOpen } = await this.#readHome(
-      homeNode,
-      channelId,
-      this.parts.nodeId,
-      firstSeq - 1,
-    );
+    const { info, chain, isChainOpen } = await this.#readHome(homeNode, channelId, this.parts.nodeId, firstSeq - 1);
     if (info.standing !== 'member') throw new DcpError('CHANNEL_NOT_FOUND');
     const refusing = await this.#refusing(info);
     await this.#create(info, { chain, isChainOpen, from: firstSeq, lastSeq: firstSeq - 1 });

@@ -167,8 +167,7 @@ export class PresenceRelay {
     while (this.#waiting.size > 0) {
       const batch = [...this.#waiting].slice(0, BATCH);
       for (const [userId] of batch) this.#waiting.delete(userId);
-      const ids = batch.flatMap(([, { channels }]) => channels.filter((id) => !this.#isHere(id)));
-      const homes = await this.parts.homes.ofAll(new Set(ids));
+      const homes = await this.parts.homes.ofAll(new Set(batch.flatMap(([, { channels }]) => channels)));
       for (const [userId, change] of batch) this.#changed(userId, change, homes);
       if (this.#waiting.size > 0) await delay(PAUSE_MS);
     }
@@ -181,7 +180,11 @@ export class PresenceRelay {
     if (shared.length === 0) return;
     this.#told.remember(userId, seen, shared, performance.now());
     const nodes = this.#readersOf(shared);
-    for (const id of shared) if (!this.#isHere(id)) add(nodes, homes.get(id) ?? '', id);
+    // A channel that has moved may look as if it were ordered at both: who does not order it leaves what he hears.
+    for (const id of shared) {
+      const home = homes.get(id);
+      if (home !== undefined && !this.reads(id, home)) add(nodes, home, id);
+    }
     this.#sayTo(userId, seen, nodes);
   }
 

@@ -13,10 +13,12 @@ export class TestNode {
     readonly folder: string,
     readonly port: number,
     readonly federationPort: number,
+    private readonly env: Record<string, string>,
   ) {}
 
-  static async make(folder: string, id: string): Promise<TestNode> {
-    return new TestNode(id, folder, await freePort(), await freePort());
+  /** `env`: settings besides those of every test. */
+  static async make(folder: string, id: string, env: Record<string, string> = {}): Promise<TestNode> {
+    return new TestNode(id, folder, await freePort(), await freePort(), env);
   }
 
   get endpoint(): string {
@@ -37,6 +39,7 @@ export class TestNode {
       DCP_DRAIN_MS: '0',
       DCP_RATE_LIMIT_FACTOR: '100',
       DCP_KNOWN_NODES_FILE: file,
+      ...this.env,
     };
     this.process = await spawnService({ script: MAIN, env, ready: /Ctrl-C/, guardMs: 60_000 });
   }

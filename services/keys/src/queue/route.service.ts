@@ -37,12 +37,20 @@ export class RouteService {
   /** From the users of a node; which of them is not said. */
   async deliver(sourceNode: string, value: unknown): Promise<{ devices: number }> {
     const { destination_user: user_id, encrypted_message: body } = parseWith(routedMessage, value);
-    const { rows } = await this.pool.query<{ device: string }>({ name: 'devices_of', text: DEVICES, values: [user_id] });
+    const { rows } = await this.pool.query<{ device: string }>({
+      name: 'devices_of',
+      text: DEVICES,
+      values: [user_id],
+    });
     if (rows.length === 0) throw new DcpError('USER_NOT_FOUND', { reason: 'no_devices', user_id });
     const id = `rt_${createHash('sha256').update(body).digest('hex').slice(0, 40)}`;
     const messages = rows.map(({ device }) => ({ user_id, device, id, body }));
     const from = { user_id: sourceNode, device: ROUTED };
-    const { heads } = await this.queues.append(messages, { from, now: new Date(this.clock.now()), limits: this.limits });
+    const { heads } = await this.queues.append(messages, {
+      from,
+      now: new Date(this.clock.now()),
+      limits: this.limits,
+    });
     if (heads.length === 0) throw new DcpError('RATE_LIMITED', { reason: 'queue_full', retry_after: 60 });
     this.bus.publish(KEYS.queued, { devices: heads });
     return { devices: heads.length };

@@ -31,7 +31,8 @@ const DELIVERED = `
     bytes = bytes - (select coalesce(sum(size), 0) from gone)
   where node_id = $1`;
 /** Nobody holds it until then: who hears that the node is back may send at once. */
-const FAILED = "update outgoing_nodes set failures = failures + 1, next_at = $2, leased_until = 'epoch' where node_id = $1";
+const FAILED =
+  "update outgoing_nodes set failures = failures + 1, next_at = $2, leased_until = 'epoch' where node_id = $1";
 
 export interface OutgoingBatch {
   nodeId: string;
