@@ -1,7 +1,7 @@
 import { AUTH } from '@dcp/contracts';
 import { verifySigned, parseKey } from '@dcp/crypto';
 import { createPool, silentLogger } from '@dcp/node-kit';
-import { signingInput } from '@dcp/protocol';
+import { signingInput, withoutSignatures } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPrisma } from '../src/database.js';
@@ -69,7 +69,8 @@ describe.each(BOTH_BUSES)('start, stop and the node’s own word over the %s bus
     const { signature, ...signed } = document;
     expect(verifySigned(parseKey(key).bytes, signingInput('NODE', signed), String(signature))).toBe(true);
     const bySequence = new Map(answers.map((answer) => [answer.document['sequence'], answer.document]));
-    for (const answer of answers) expect(answer.document).toEqual(bySequence.get(answer.document['sequence']));
+    for (const { document: other } of answers)
+      expect(withoutSignatures(other)).toEqual(withoutSignatures(bySequence.get(other['sequence']) ?? {}));
   });
 
   it('keeps its number for a document that has not changed its content', async () => {
@@ -77,6 +78,7 @@ describe.each(BOTH_BUSES)('start, stop and the node’s own word over the %s bus
     const before = (await world.bus.request(AUTH.node, {})).document;
     world.clock.advance(100);
     const after = (await world.bus.request(AUTH.node, {})).document;
+    // Signed once a second: a post-quantum signature costs too much to make one for every question.
     if (before['sequence'] === after['sequence']) expect(after).toEqual(before);
     world.clock.advance(120_000);
     const later = (await world.bus.request(AUTH.node, {})).document;

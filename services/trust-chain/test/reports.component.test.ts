@@ -160,9 +160,10 @@ describe.each(BOTH_BUSES)('reports of messages over the %s bus', (kind) => {
       const mixed = desk.report({ message: elsewhere.message, key: elsewhere.key }, { channel_id: room });
       expect((await refusalOf(mixed)).details).toMatchObject({ path: 'message.channel_id' });
       expect(await desk.faultOf(mallory.write(room, 'signed, and never sent'))).toBe('not_in_channel');
-      const replay = { ...said('once').message, id: newId('msg') };
+      const once = desk.said('once');
+      const replay = { ...once.message, id: newId('msg') };
       chat.post(replay);
-      expect(await desk.faultOf({ message: replay, key: elsewhere.key })).toBe('bad_signature');
+      expect(await desk.faultOf({ message: replay, key: once.key })).toBe('bad_signature');
     });
 
     it('by somebody who was never a member, or is none any more, is not verified', async () => {

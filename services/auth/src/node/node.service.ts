@@ -10,6 +10,9 @@ const VERSION = '1.0.0';
 
 /** What a node says of itself (profile §2). */
 export class NodeService {
+  /** Of this second. */
+  #signed: Record<string, unknown> | undefined;
+
   constructor(
     private readonly config: AuthConfig,
     private readonly key: NodeKey,
@@ -36,8 +39,13 @@ export class NodeService {
 
   /** `/.well-known/dcp/node.json`, signed (TYPE NODE). */
   #document(): Record<string, unknown> {
-    const { publicUrl } = this.config;
     const sequence = Math.floor(this.clock.now() / 1000);
+    if (this.#signed?.['sequence'] !== sequence) this.#signed = this.#sign(sequence);
+    return this.#signed;
+  }
+
+  #sign(sequence: number): Record<string, unknown> {
+    const { publicUrl } = this.config;
     const document = {
       ...this.info(),
       keys: [this.key.publicKey, this.key.postQuantumKey],
@@ -46,7 +54,7 @@ export class NodeService {
       binding: 'none',
       registration: registrationOf(this.config),
       ...(this.former.rotations.length === 0 ? {} : { rotations: this.former.rotations }),
-      // One content for one number, on every replica.
+      // One content for one number, on every replica; the post-quantum signatures under it differ.
       issued: new Date(sequence * 1000).toISOString(),
       sequence,
     };

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { ReplicaStore } from '../feed/replica.store.js';
 
 const MAX_HOMES = 10_000;
+const CHANNELS_A_QUESTION = 5_000;
 /** So long nothing is shown of a channel that has moved, and of one that was joined just now. */
 const [HOME_MS, NO_HOME_MS] = [30_000, 2_000];
 
@@ -16,7 +17,7 @@ export class ChannelHomes {
     return (await this.ofAll([channelId])).get(channelId) ?? null;
   }
 
-  /** Those that are ordered elsewhere; one question to the database for all that are not remembered. */
+  /** Those that are ordered elsewhere as far as it is known; those that are not remembered are asked for together. */
   async ofAll(channelIds: Iterable<string>): Promise<Map<string, string>> {
     const homes = new Map<string, string>();
     const asked = new Set<string>();
@@ -25,11 +26,19 @@ export class ChannelHomes {
       if (known === undefined) asked.add(id);
       else if (known.node !== null) homes.set(id, known.node);
     }
-    if (asked.size === 0) return homes;
-    const found = await this.replicas.homesOf([...asked]);
-    for (const id of asked) this.#remember(id, found.get(id) ?? null);
-    for (const [id, node] of found) homes.set(id, node);
+    for (const [id, node] of await this.#find([...asked])) homes.set(id, node);
     return homes;
+  }
+
+  async #find(asked: readonly string[]): Promise<[string, string][]> {
+    const all: [string, string][] = [];
+    for (let from = 0; from < asked.length; from += CHANNELS_A_QUESTION) {
+      const page = asked.slice(from, from + CHANNELS_A_QUESTION);
+      const found = await this.replicas.homesOf(page);
+      for (const id of page) this.#remember(id, found.get(id) ?? null);
+      all.push(...found);
+    }
+    return all;
   }
 
   #remember(channelId: string, node: string | null): void {

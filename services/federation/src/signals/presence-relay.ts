@@ -47,6 +47,8 @@ interface Change {
 export class PresenceRelay {
   readonly #told = new ToldPresence();
   readonly #waiting = new Map<string, Change>();
+  /** Of each node the last frame that is being looked at. */
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #heardRates = new StrangerRates(FRAMES_A_MINUTE);
   readonly #toldRates = new StrangerRates(FRAMES_A_MINUTE);
   #subscriptions: Subscription[] = [];
@@ -76,7 +78,7 @@ export class PresenceRelay {
     const author = parseUserId(user_id).nodeId;
     if (author === own) return this.#count('foreign_user');
     if (!this.mayHear(peer) || !this.mayHear(author)) return this.#count('not_trusted');
-    const channels = await this.#believed(peer, author, named);
+    const channels = await this.#inTurn(peer, () => this.#believed(peer, author, named));
     if (channels.length === 0) return this.#count('not_home');
     bus.publish(FEDERATION.presence, { node_id: peer, user_id, status, message, last_seen, channels });
     return this.#count('heard');
@@ -117,6 +119,18 @@ export class PresenceRelay {
   /** Nodes whose last member has gone are in the audience for a while, but hear nothing new. */
   reads(channelId: string, node: string): boolean {
     return this.parts.audience.spanOf(channelId, node)?.until === Infinity;
+  }
+
+  /** What is newer does not overtake what waits for the database. As many wait as the rate of a node lets in. */
+  async #inTurn<T>(peer: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(peer) ?? Promise.resolve()).then(work);
+    const done = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(peer, done);
+    void done.then(() => this.#turns.get(peer) === done && this.#turns.delete(peer));
+    return await turn;
   }
 
   /** Of the channels that a node names, those in which it may speak for the user. */

@@ -41,6 +41,15 @@ describe('users of other nodes', () => {
     expect(map.apply(word({ ...home, status: 'online' }), 15 * MINUTE + 1)?.status).toBe('online');
   });
 
+  it('are what a home says when their own node is gone', () => {
+    const map = new RemotePresenceMap();
+    map.apply(word({ status: 'offline' }), 0);
+    const home = word({ node_id: 'homenode' });
+    expect(map.apply(home, 1)).toBeUndefined();
+    expect(map.nodeGone('northnod')).toEqual([]);
+    expect(map.apply(home, 2)?.status).toBe('online');
+  });
+
   it('are offline when their node is gone, and so are those of whom it spoke', () => {
     const map = new RemotePresenceMap();
     const [bert, carl] = ['westnode.bert-7x9k', 'westnode.carl-7x9k'];

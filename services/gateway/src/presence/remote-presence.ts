@@ -79,13 +79,18 @@ export class RemotePresenceMap {
     return this.leave((_, { heardAt }) => now - heardAt >= SILENT_MS);
   }
 
+  /** Whatever is said next of them is believed, from whomever it comes. */
   private leave(who: (userId: string, remote: Remote) => boolean): RemoteChange[] {
-    const leaving = [...this.users.entries()].filter(([id, remote]) => remote.status !== 'offline' && who(id, remote));
+    const leaving = [...this.users.entries()].filter(
+      ([id, remote]) => (remote.isOwn || remote.status !== 'offline') && who(id, remote),
+    );
     for (const [userId, remote] of leaving)
       this.users.set(userId, { ...remote, status: 'offline', message: undefined, isOwn: false });
-    return leaving.map(([userId, { lastSeen, channels }]) =>
-      change(userId, { status: 'offline', lastSeen, message: undefined }, [...channels]),
-    );
+    return leaving
+      .filter(([, { status }]) => status !== 'offline')
+      .map(([userId, { lastSeen, channels }]) =>
+        change(userId, { status: 'offline', lastSeen, message: undefined }, [...channels]),
+      );
   }
 }
 
