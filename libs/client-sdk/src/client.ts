@@ -379,10 +379,14 @@ export class DcpClient {
     const written = { id: message_id, type: 'text' as const, author, device, channel_id, timestamp, content };
     const refusal = DcpError.fromBody({ ...error });
     if (archived === undefined || !PREPARED_AGAIN.has(String(refusal.details['reason'])))
-      return this.events.emit('failed', { message: written, error: refusal });
-    await this.encryption.states.refresh(channel_id);
-    await this.outbox.add(written);
-    this.flushSoon();
+      this.events.emit('failed', { message: written, error: refusal });
+    else {
+      await this.encryption.states.refresh(channel_id);
+      await this.outbox.add(written);
+      this.flushSoon();
+    }
+    // Written down here: the node need not tell it again.
+    await this.command('ack_status', { message_ids: [message_id] }).catch(() => undefined);
   }
 
   /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */

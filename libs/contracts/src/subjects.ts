@@ -141,6 +141,13 @@ export const CHANNEL = {
   resolve: rpc<{ name: string; user_id?: string | undefined }, C.ChannelInfo>('channel.resolve', 'channel', 'gateway'),
   list: rpc<{ user_id: string }, { channels: C.ChannelInfo[] }>('channel.list', 'channel', 'gateway'),
   memberships: rpc<{ user_id: string }, { memberships: C.Membership[] }>('channel.memberships', 'channel', 'gateway'),
+  /** Posts that were answered `queued` and came to nothing, as long as no device of the author has taken note; the oldest 200. */
+  refusals: rpc<{ user_id: string }, { refusals: C.PostRefused[] }>('channel.refusals', 'channel', 'gateway'),
+  refusalsSeen: rpc<{ session: A.Session; message_ids: string[] }, object>(
+    'channel.refusals.seen',
+    'channel',
+    'gateway',
+  ),
   members: rpc<
     { user_id: string; channel_id: string; after?: string | undefined; limit: number },
     { members: { user_id: string; role: string; joined_at: string }[]; has_more: boolean }

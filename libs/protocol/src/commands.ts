@@ -31,6 +31,9 @@ export const getState = z.looseObject({
   after: z.number().int().min(0).optional(),
   link: z.looseObject({ key: ed25519KeyField, proof: signatureField }).optional(),
 });
+/** The author's device has taken note of `message_status` events: they are not told again. */
+export const acknowledgeStatus = z.looseObject({ message_ids: z.array(messageReferenceField).min(1).max(200) });
+
 /** Finds another node by a host, so that its channels and users can be named by its id (profile §2, `via`). */
 export const meetNode = z.looseObject({ via: z.string().min(1).max(255) });
 

@@ -37,6 +37,7 @@ import { NoticeStore } from './outgoing/notice.store.js';
 import { OutgoingNodeStore } from './outgoing/outgoing-node.store.js';
 import { OutgoingSender } from './outgoing/outgoing-sender.js';
 import { OutgoingStore } from './outgoing/outgoing.store.js';
+import { RefusedStore } from './outgoing/refused.store.js';
 import { RemotePosts } from './outgoing/remote-posts.js';
 import { PARTS, type Parts } from './parts.js';
 import { AudienceStore } from './peers/audience.store.js';
@@ -101,11 +102,13 @@ export class ChannelRooms {
     const homes = new HomeDirectory(pool, clock);
     const audience = new AudienceStore(pool, nodeId);
     const outgoing = new OutgoingStore(pool, nodeId);
+    const refused = new RefusedStore(pool);
     const sender = new OutgoingSender({
       asks,
       bus,
       nodes: new OutgoingNodeStore(pool),
       posts: outgoing,
+      refused,
       notices: new NoticeStore(pool),
       homes,
       audience,
@@ -232,7 +235,7 @@ export class ChannelRooms {
     this.responders = [
       new PostResponder(posts),
       new ChannelResponder(channels, creation, settings, remote, nodeId),
-      new MembershipResponder(membership, remote),
+      new MembershipResponder(membership, remote, refused),
       new StateResponder(states, chains, dms, remote, homes),
       new HistoryResponder(history),
       new ForgetResponder(new ForgetService(forget, events, remote, outgoing)),

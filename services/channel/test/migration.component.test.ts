@@ -45,6 +45,7 @@ describe('migration of a database with channels in it', () => {
       '0004_handovers',
       '0005_open_chains',
       '0006_dm_requests',
+      '0007_refused_posts',
     ]);
 
     const { rows } = await pool.query(

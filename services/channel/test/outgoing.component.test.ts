@@ -117,6 +117,18 @@ describe('posts while their channel’s home is away', () => {
       LONG,
     );
     expect(await nodes.queued()).toBe(0);
+    // Whoever was away hears it later, until one of his devices has taken note; nobody else can do that for him.
+    const refusals = async () =>
+      (await nodes.away.bus.request(CHANNEL.refusals, { user_id: bob.userId })).refusals.filter(
+        (one) => one.message_id === message_id,
+      );
+    const seen = (by: Actor) =>
+      nodes.away.bus.request(CHANNEL.refusalsSeen, { session: by.session, message_ids: [message_id] });
+    expect(await refusals()).toMatchObject([{ channel_id: id, error: { code: 'INSUFFICIENT_PERMISSIONS' } }]);
+    await seen(alice);
+    expect(await refusals()).toHaveLength(1);
+    await seen(bob);
+    expect(await refusals()).toEqual([]);
   });
 
   it('of one user in one channel are at most a hundred', async () => {

@@ -159,4 +159,37 @@ describe('two home nodes that know each other', () => {
     await north.start(south);
     await both(channelId, ['good night', 'are you there?', 'hello?']);
   });
+
+  it('[DCP-14.3-05] a refusal of what had waited is told to an author who was away, once he is back', async () => {
+    const { channelId } = await alice.client.rooms.createPrivate('#inner');
+    const invited = bob.client.events.next('invitation', ({ channel_id }) => channel_id === channelId);
+    await alice.client.rooms.invite(channelId, bob.userId);
+    await invited;
+    await bob.client.join(channelId);
+    await bob.client.sendAndWait(channelId, { text: 'I am in' });
+    await eventually(() => expect(texts(alice, channelId)).toEqual(['I am in']), GUARD_MS);
+    await north.process?.kill();
+    bob.sent.length = 0;
+    const { id } = await bob.client.send(channelId, { text: 'too late' });
+    await eventually(() => expect(bob.sent.map(({ state }) => state)).toEqual(['queued']), GUARD_MS);
+    await bob.client.disconnect();
+    await south.process?.kill();
+    await north.start(south);
+    await eventually(() => expect(alice.client.state).toBe('online'), GUARD_MS);
+    await alice.client.rooms.kick(channelId, bob.userId);
+    await south.start(north);
+    const failed: string[] = [];
+    bob.client.events.on('failed', ({ message }) => failed.push(message.id));
+    await eventually(async () => {
+      await bob.client.disconnect();
+      await bob.client.connect();
+      expect(failed).toContain(id);
+    }, GUARD_MS);
+    failed.length = 0;
+    await bob.client.disconnect();
+    await bob.client.connect();
+    await bob.client.setStatus('online');
+    expect(failed).toEqual([]);
+    expect(texts(alice, channelId)).toEqual(['I am in']);
+  });
 });

@@ -48,6 +48,7 @@ const WIPE_STANDINGS = [
   'delete from invitations where user_id = $1',
   'delete from remote_invitations where user_id = $1',
   'delete from dm_wishes where user_id = $1',
+  'delete from refused_posts where user_id = $1',
   'delete from outgoing_notices where user_id = $1',
   'delete from bans where user_id = $1',
   "update invitations set invited_by = '' where invited_by = $1 and invited_by <> ''",

@@ -12,6 +12,7 @@ import { isAway, isAwayCode } from './away.js';
 import type { NoticeStore } from './notice.store.js';
 import { type ClaimedNode, type OutgoingNodeStore, RENEW_MS } from './outgoing-node.store.js';
 import { aimPosts, type OutgoingStore, type WaitingPost } from './outgoing.store.js';
+import type { RefusedStore } from './refused.store.js';
 
 /** How often this instance looks for nodes whose time has come. */
 const TICK_MS = 1_000;
@@ -32,6 +33,7 @@ export interface SenderParts {
   bus: Bus;
   nodes: OutgoingNodeStore;
   posts: OutgoingStore;
+  refused: RefusedStore;
   notices: NoticeStore;
   homes: HomeDirectory;
   audience: AudienceStore;
@@ -100,7 +102,8 @@ export class OutgoingSender {
     const old = new Date(clock.now() - MAX_AGE_MS);
     try {
       const expired = new DcpError('NODE_UNREACHABLE', { reason: 'expired' });
-      for (const post of await posts.expire(old)) this.#refused(post, refusalOf(expired));
+      for (const post of await posts.expired(old)) await this.#refuse(post, refusalOf(expired));
+      await this.parts.refused.expire(clock.now());
       await notices.expire(old);
       await this.#attached?.handovers.expire(old);
       await this.#aim();
@@ -192,8 +195,8 @@ export class OutgoingSender {
       if (result === undefined || ('error' in result && isAwayCode(result.error.code))) blocked.add(pair);
       // The home took a later post of an author whose earlier one it did not: the later one is asked for again, and answered alike.
       if (result === undefined || blocked.has(pair)) continue;
-      await this.parts.posts.settle(post.channelId, [post.id]);
-      if ('error' in result) this.#refused(post, result.error);
+      if ('error' in result) await this.#refuse(post, result.error);
+      else await this.parts.posts.settle(post.channelId, [post.id]);
     }
     // Whoever says that he is not the home of what waits for him may be right: it waits for the wrong one.
     const strays = waiting.filter((_, i) => isNotTheHome(results[i]));
@@ -212,7 +215,10 @@ export class OutgoingSender {
     }
   }
 
-  #refused({ userId, channelId, name, id }: WaitingPost, error: Refusal): void {
+  /** Written down first: an author who is away, or told by a process that ends, hears of it when he comes back. */
+  async #refuse(post: WaitingPost, error: Refusal): Promise<void> {
+    const { userId, channelId, name, id } = post;
+    await this.parts.refused.refuse(post, error, new Date(this.parts.clock.now()));
     this.parts.metrics.outgoingRefused.inc();
     this.parts.bus.publish(CHANNEL.postRefused, {
       user_id: userId,

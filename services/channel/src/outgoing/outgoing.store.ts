@@ -59,8 +59,8 @@ const FIRST = `
   where p.before < $3 order by p.n`;
 
 const EXPIRED = `
-  delete from outgoing_posts p using channels c
-  where c.channel_id = p.channel_id and p.queued_at <= $1 returning ${COLUMNS}`;
+  select ${COLUMNS} from outgoing_posts p join channels c on c.channel_id = p.channel_id
+  where p.queued_at <= $1 order by p.n limit 1000`;
 
 /** Their channels' homes have moved since they were kept. */
 const AIM = `
@@ -159,8 +159,8 @@ export class OutgoingStore {
     ]);
   }
 
-  /** Takes out and returns what waits since before a time. */
-  async expire(before: Date): Promise<WaitingPost[]> {
+  /** What waits since before a time, the oldest first. */
+  async expired(before: Date): Promise<WaitingPost[]> {
     return (await this.pool.query<Row>(EXPIRED, [before])).rows.map(postOf);
   }
 

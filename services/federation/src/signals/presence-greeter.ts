@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Audience } from '../feed/audience.js';
 import type { ReplicaStore } from '../feed/replica.store.js';
 import type { Links, LinkWatcher } from '../link/links.js';
-import { type LocalPresence, SILENT_MS } from './local-presence.js';
+import type { LocalPresence } from './local-presence.js';
 import type { PresenceRelay } from './presence-relay.js';
 
 export interface PresenceGreeterParts {
@@ -58,10 +58,7 @@ export class PresenceGreeter implements LinkWatcher {
       bus.onReconnect(() => this.#askAll()),
     ];
     links.watchers.add(this);
-    this.#timers = [
-      setInterval(() => this.#look(), lookMs),
-      setInterval(() => this.#forgetSilent(), Math.min(BEAT_MS, SILENT_MS)),
-    ];
+    this.#timers = [setInterval(() => this.#look(), lookMs), setInterval(() => this.#forgetSilent(), BEAT_MS)];
     this.#askAll();
   }
 

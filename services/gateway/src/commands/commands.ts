@@ -10,6 +10,7 @@ import {
   inviteUserCommand,
   kickUserCommand,
 } from './change-state.js';
+import { acknowledgeStatusCommand } from './acknowledge-status.js';
 import { createChannelCommand } from './create-channel.js';
 import { getHistoryCommand } from './get-history.js';
 import { joinChannelCommand } from './join-channel.js';
@@ -34,6 +35,7 @@ import { updateStatusCommand } from './update-status.js';
 const COMMANDS = new Map<string, Command<unknown>>(
   [
     acknowledgeKeysCommand,
+    acknowledgeStatusCommand,
     banUserCommand,
     changeStateCommand,
     claimKeysCommand,

@@ -8,6 +8,7 @@ import type { Hub } from '../fanout/hub.js';
 import type { Room } from '../fanout/room.js';
 import type { RateLimits } from '../limits/rate-limits.js';
 import type { ChannelDirectory } from '../posts/channel-directory.js';
+import { tellRefusals } from '../posts/refused.subscriber.js';
 import type { PresenceService } from '../presence/presence.service.js';
 import type { Connection } from '../sockets/connection.js';
 import { sendEvent } from '../sockets/reply.js';
@@ -76,6 +77,8 @@ export class LoginService {
     // In one turn: what is posted after the answer was seen is heard, and nothing of the channels comes before the answer.
     if (success !== undefined) sendEvent(connection, success);
     for (const room of rooms) room.enter(connection);
+    // A service that is away tells it at the next login.
+    void tellRefusals(this.bus, connection, user_id).catch(() => undefined);
     if (first && connection.user !== null)
       this.presence.announce(
         connection.user,
