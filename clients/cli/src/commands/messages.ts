@@ -67,11 +67,19 @@ export async function sendCommand(
     const channelId = await channelIdOf(client, name, (told) => context.output.note(told));
     return await client.sendAndWait(channelId, draft);
   });
+  const place = shownPlace(name);
   const said =
     ack.state === 'queued'
-      ? `Waiting (${ack.message_id}): the home node of ${name} cannot be reached now. Your node sends it when it can.`
-      : `Sent (${ack.message_id}, number ${ack.seq} in ${name}).`;
+      ? `Waiting (${ack.message_id}): the home node of ${place} cannot be reached now. Your node sends it when it can.`
+      : `Sent (${ack.message_id}, number ${ack.seq} in ${place}).`;
   context.output.result(ack, said);
+}
+
+/** A contact's link is his address. */
+function shownPlace(name: string): string {
+  if (!isLink(name)) return name;
+  const link = parseLink(name);
+  return link.kind === 'user' ? `@${link.userId}` : link.channelId;
 }
 
 /** `dcp history CHANNEL`, oldest first */
