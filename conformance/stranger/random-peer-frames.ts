@@ -31,6 +31,9 @@ export function goodPeerFrames(targets: PeerTargets): [string, ...string[]] {
   const device = { user_id: user, device: 'dev_aaaaaaaaaaaaaaaa' };
   const keyMessage = { id: 'x', ...device, body: 'AAAA' };
   const evidence = { type: 'spam', messages: ['msg_12345'], timestamp: at };
+  const home = { from_node: user.slice(0, 8), to_node: peer, kind: 'given', prev: null };
+  const handover = { channel_id, epoch: 2, ...home, issued: at, author: user, signature };
+  const closing = { channel_id, epoch: 1, last_seq: 1, to_node: peer, signature };
   const decision = { action: 'flag_content', target: 'msg_12345', evidence, signature };
   const questions: [string, object][] = [
     ['user_lookup', { user_id: user }],
@@ -49,6 +52,10 @@ export function goodPeerFrames(targets: PeerTargets): [string, ...string[]] {
     ['channel_history', { channel_id, user_id: stranger, after: 0, limit: 10 }],
     ['channel_notice', { channel_id, user_id: user, change: 'invited', by: stranger, name: '#x', title: 'x', at }],
     ['entries', { channel_id, name: '#x', entries: [entry], order }],
+    ['channel_handover', { step: 'ask', channel_id }],
+    ['channel_handover', { step: 'probe', channel_id, handovers: [{ handover }] }],
+    ['channel_handover', { step: 'take', channel_id, handovers: [{ handover, closing }] }],
+    ['route_message', { destination_user: user, encrypted_message: 'AAAA' }],
     ['trust_head', {}],
     ['trust_entries', { after: 0, up_to: 1 }],
     ['trust_update', { type: 'trust_update', ...decision }],
@@ -58,6 +65,8 @@ export function goodPeerFrames(targets: PeerTargets): [string, ...string[]] {
     { type: 'user_lookup', id: 'l', user_id: user, requesting_node: peer },
     { type: 'route_message', id: 'r', source_node: peer, destination_user: user, encrypted_message: 'AAAA', signature },
     { type: 'trust_update', id: 't', ...decision },
+    { type: 'typing', channel_id, user_id: stranger, typing: true },
+    { type: 'presence', user_id: stranger, status: 'online', last_seen: at, channels: [channel_id] },
     { type: 'answer', id: 'a', body: {} },
     { type: 'error', id: 'e', error: { code: 'INTERNAL_ERROR', message: 'x' } },
   ];

@@ -130,10 +130,10 @@ describe('a link between two nodes', () => {
   it('[DCP-10.3-04] lets a node that nobody has rated ask little, and not often', async () => {
     await a.start();
     const via = b.place(await b.start({ env: { DCP_FEDERATION_UNKNOWN_ASKS_A_MINUTE: '3' } }));
-    b.answers('channel_history', () => ({ entries: [] }));
+    b.answers('channel_handover', () => ({ state: 'settled' }));
     a.rate(b.nodeId, 'trusted');
     await eventually(async () => {
-      const { code, details } = await refusalOf(a.ask(b.nodeId, 'channel_history', {}, { via }));
+      const { code, details } = await refusalOf(a.ask(b.nodeId, 'channel_handover', {}, { via }));
       expect({ code, details }).toEqual({ code: 'INSUFFICIENT_PERMISSIONS', details: { reason: 'trust_level' } });
     });
     for (let asked = 0; asked < 3; asked++) await a.ask(b.nodeId, 'user_lookup', { user_id: 'x' });
@@ -141,7 +141,7 @@ describe('a link between two nodes', () => {
     expect(code).toBe('RATE_LIMITED');
     expect(details['retry_after']).toEqual(expect.any(Number));
     b.rate(a.nodeId, 'trusted');
-    await eventually(async () => expect(await a.ask(b.nodeId, 'channel_history', {})).toEqual({ entries: [] }));
+    await eventually(async () => expect(await a.ask(b.nodeId, 'channel_handover', {})).toEqual({ state: 'settled' }));
   });
 
   it('refuses a question that fits into no frame, and an answer that does not', async () => {

@@ -52,6 +52,8 @@ describe('start, stop and trouble', () => {
   it('keeps its links while PostgreSQL is away, and heals by itself', async () => {
     const [atNode, atOther] = [await node.start(), await other.start()];
     await node.ask(other.nodeId, 'user_lookup', { user_id: 'x' }, { via: other.place(atOther) });
+    // A link of which it is not known yet where its node is in each channel ends with the database.
+    await eventually(() => expect(atNode.pool.idleCount).toBe(atNode.pool.totalCount));
     await node.postgres.kill();
     await eventually(async () => expect((await atNode.health.report()).ready).toBe(false));
     expect(await node.ask(other.nodeId, 'user_lookup', { user_id: 'y' })).toEqual({ user_id: 'y' });
