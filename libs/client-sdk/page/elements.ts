@@ -33,16 +33,22 @@ export function onSubmit(id: string, work: (fields: Record<string, string>) => P
   const form = element<HTMLFormElement>(id);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const fields: Record<string, string> = {};
-    new FormData(form).forEach((value, name) => {
-      fields[name] = String(value);
-    });
+    const fields = fieldsOf(form);
     void attempt(async () => {
       form.setAttribute('aria-busy', 'true');
       await work(fields).finally(() => form.removeAttribute('aria-busy'));
-      form.reset();
+      // Whoever has begun to write the next one keeps it.
+      if (JSON.stringify(fieldsOf(form)) === JSON.stringify(fields)) form.reset();
     });
   });
+}
+
+function fieldsOf(form: HTMLFormElement): Record<string, string> {
+  const fields: Record<string, string> = {};
+  new FormData(form).forEach((value, name) => {
+    fields[name] = String(value);
+  });
+  return fields;
 }
 
 /** What fails is told in one place. */
