@@ -35,7 +35,7 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
       throughput: { users: 20, window: Number(options[0] ?? 8), seconds: 10, warmUpSeconds: 2, most: 8_000 },
       joins: 50,
     }),
-  crowd: (fleet) => benchCrowd(fleet, { members: Number(options[0] ?? 100_000), joins: 50 }),
+  crowd: (fleet) => benchCrowd(fleet, { members: Number(options[0] ?? 99_900), joins: 50 }),
   peers: (fleet) => benchPeers(fleet, { idle: 800, readers: 200, posts: 100, warmUp: 10, restMs: 8_000 }),
   profile: (fleet) => benchProfile(fleet),
 };
