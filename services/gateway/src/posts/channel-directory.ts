@@ -17,8 +17,9 @@ export interface KnownChannel {
 }
 
 /**
- * Names to identities. A channel's name and id belong together (the name is part of its genesis) until its home moves; channels that do not exist are never remembered. By name only public channels are: the others' names mean something to
- * their members only, and not the same to each of them. That a channel is known here does not mean that a user may know of it.
+ * Names to identities. A channel's name and id belong together (the name is part of its genesis) until its home moves; channels that
+ * do not exist are never remembered. By name only public channels are: the others' names mean something to their members only, and not
+ * the same to each of them. That a channel is known here does not mean that a user may know of it.
  */
 export class ChannelDirectory {
   private readonly byName = new LRUCache<string, KnownChannel>({ max: MAX_NAMES });
