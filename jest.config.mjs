@@ -22,6 +22,7 @@ export default {
   transform: { '\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['/dist/', '/\\.turbo/'],
+  globalTeardown: './jest.teardown.mjs',
   maxWorkers: 2,
   testTimeout: 30_000,
   // A worker that grows is replaced, so that one ring fits into a small machine.

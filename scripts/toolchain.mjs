@@ -18,10 +18,10 @@ export function say(text) {
 }
 
 /** Runs a program with the terminal; resolves with its exit code. */
-export function run(command, args, { env = {}, cwd = root, stdio = 'inherit' } = {}) {
+export function run(command, args, { env = {}, cwd = root, stdio = 'inherit', timeout } = {}) {
   return new Promise((resolve, reject) => {
     const path = `${bin}${delimiter}${process.env.PATH ?? ''}`;
-    const child = spawn(command, args, { cwd, stdio, env: { ...process.env, PATH: path, ...env } });
+    const child = spawn(command, args, { cwd, stdio, timeout, env: { ...process.env, PATH: path, ...env } });
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
   });
