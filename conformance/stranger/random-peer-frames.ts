@@ -33,6 +33,7 @@ export function goodPeerFrames(targets: PeerTargets): [string, ...string[]] {
   const evidence = { type: 'spam', messages: ['msg_12345'], timestamp: at };
   const home = { from_node: user.slice(0, 8), to_node: peer, kind: 'given', prev: null };
   const handover = { channel_id, epoch: 2, ...home, issued: at, author: user, signature };
+  const lost = { kind: 'lost', last_seq: 1, void_to: 2 };
   const closing = { channel_id, epoch: 1, last_seq: 1, to_node: peer, signature };
   const decision = { action: 'flag_content', target: 'msg_12345', evidence, signature };
   const questions: [string, object][] = [
@@ -55,6 +56,8 @@ export function goodPeerFrames(targets: PeerTargets): [string, ...string[]] {
     ['channel_handover', { step: 'ask', channel_id }],
     ['channel_handover', { step: 'probe', channel_id, handovers: [{ handover }] }],
     ['channel_handover', { step: 'take', channel_id, handovers: [{ handover, closing }] }],
+    ['channel_handover', { step: 'claim', channel_id, handovers: [{ handover: { ...handover, ...lost } }] }],
+    ['channel_survey', { channel_id }],
     ['route_message', { destination_user: user, encrypted_message: 'AAAA' }],
     ['trust_head', {}],
     ['trust_entries', { after: 0, up_to: 1 }],

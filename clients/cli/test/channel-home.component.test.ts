@@ -85,6 +85,26 @@ describe('dcp channel', () => {
     expect(shown).toMatchObject({ channel: '#lobby', home_node: 'southnod', home_epoch: 2, state: 'settled' });
   });
 
+  it('lets a channel go on elsewhere when its home is lost, and only then', async () => {
+    await dcp('anna', 'create', '#pier');
+    expect((await dcp('bob', 'join', '#pier@northnod')).code).toBe(0);
+    expect((await dcp('anna', 'channel', 'move', '#pier', 'southnod')).code).toBe(0);
+    const name = '#pier@southnod';
+    const alive = await dcp('anna', 'channel', 'replace-home', name);
+    expect(alive.out).toMatch(/southnod answers: it is not lost/);
+    const refused = await dcp('anna', 'channel', 'replace-home', name, '--confirm');
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toMatch(/not lost/);
+    await nodes[1]?.kill();
+    const seen = await dcp('anna', 'channel', 'replace-home', name);
+    expect(seen).toMatchObject({ code: 0, err: '' });
+    expect(seen.out).toMatch(/NODE\s+FROM\s+TO\nnorthnod\s+1\s+\d+\n.*southnod does not answer[^]*--confirm/);
+    const replaced = await dcp('anna', 'channel', 'replace-home', name, '--confirm');
+    expect(replaced).toEqual({ code: 0, out: '#pier goes on at northnod.\n', err: '' });
+    expect((await dcp('anna', 'send', '#pier', 'on we go')).code).toBe(0);
+    expect((await dcp('anna', 'channel', 'replace-home', '--help')).out).toMatch(/will never come back/);
+  });
+
   it('says what a move does, and to whom', async () => {
     const { out } = await dcp('anna', 'channel', 'move', '--help');
     expect(out).toMatch(/needs a member in the channel/);

@@ -33,7 +33,7 @@ import { SessionKeeper, type StoredSession } from './session/session-keeper.js';
 import { MemoryStorage, type Storage } from './storage/storage.js';
 import { backoffDelay, type BackoffSettings } from './transport/backoff.js';
 import { Connection } from './transport/connection.js';
-import { HttpApi } from './transport/http.js';
+import { HttpApi, type HttpRequest } from './transport/http.js';
 
 export interface ClientOptions {
   /** `wss://host` of the home node, from the identity file. */
@@ -120,8 +120,7 @@ export class DcpClient {
     if (options.session !== undefined) this.sessions.adopt(options.session);
     const node: NodePort = {
       command: <T>(command: string, data: object) => this.command(command, data) as Promise<T>,
-      rest: <T>(path: string, request?: { method?: 'GET' | 'PUT' | 'DELETE' | 'POST' | 'PATCH'; body?: unknown }) =>
-        this.call<T>(path, request),
+      rest: <T>(path: string, request?: Omit<HttpRequest, 'token'>) => this.call<T>(path, request),
     };
     this.node = node;
     this.encryption = new EncryptionEngine({

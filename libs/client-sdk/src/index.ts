@@ -14,7 +14,7 @@ export { type ReadMessage } from './e2ee/message-reader.js';
 export { type InviteLink } from './e2ee/state-changes.js';
 export { type DcpLink, formatLink, isLink, parseLink } from './links.js';
 export { People } from './people.js';
-export { ChannelHomes, signHandover, type ChannelHome } from './channel-homes.js';
+export { ChannelHomes, signHandover, type ChannelHome, type HomeSurvey, type KeptBy } from './channel-homes.js';
 export { type ReportReason, type ReportReceipt } from './report.js';
 export { Rooms, type Joined, type OpenInvitation } from './rooms.js';
 export { composeMessage, newMessageId, signPlain, writeMessage, type Draft } from './channels/compose.js';

@@ -8,6 +8,7 @@ import {
   type DeliveredMessage,
   type DeviceEntry,
   type Genesis,
+  type Handover,
   type KeyMessage,
   type MessageReport,
   type Prekey,
@@ -34,6 +35,8 @@ interface Channel {
   signature: string | null;
   log: DeliveredMessage[];
   state: ChannelState;
+  /** Numbers that were given to nobody. */
+  voided?: number;
 }
 
 export interface Listener {
@@ -74,6 +77,8 @@ export class ScriptedNode {
   readonly handedOut: string[] = [];
   /** What is said of users who have moved, true or not. */
   readonly moved = new Map<string, unknown>();
+  /** What is said of how a channel came to its home, true or not. */
+  readonly homes = new Map<string, Handover[]>();
   /** Bodies of `POST /reports`. */
   readonly reports: MessageReport[] = [];
   /** Why posts were refused. */
@@ -229,6 +234,7 @@ export class ScriptedNode {
       genesis_signature: signature,
       entries: this.interference.state?.(chain, viewer) ?? chain,
       has_more: false,
+      state_head: state.head,
     };
   }
 
@@ -268,14 +274,29 @@ export class ScriptedNode {
     const channel = this.channel(channelId);
     if (entry.prev_state !== channel.state.head)
       throw new DcpError('CONFLICT', { reason: 'stale_state', state_head: channel.state.head });
-    const seq = channel.log.length + 1;
-    const keyOf = () => {
-      const added = this.accounts.get(entry.author)?.log.find(({ device }) => device === entry.device);
-      return added?.signing_key === undefined ? undefined : parseKey(added.signing_key).bytes;
-    };
-    channel.state = extendChain(channel.state, entry, seq, keyOf);
+    const seq = nextOf(channel);
+    channel.state = extendChain(channel.state, entry, seq, () => this.keyOf(entry));
     this.append(channel, entry);
     return { channel: channel.name, channel_id: channelId, seq, head: seq };
+  }
+
+  private keyOf(entry: StateEntry): Uint8Array | undefined {
+    const added = this.accounts.get(entry.author)?.log.find(({ device }) => device === entry.device);
+    return added?.signing_key === undefined ? undefined : parseKey(added.signing_key).bytes;
+  }
+
+  /** Another node goes on with what it has: `to` entries. */
+  loseHome(channelId: string, to: number, voided: number): void {
+    const channel = this.channel(channelId);
+    channel.voided = channel.log.length - to + voided;
+    channel.log.length = to;
+    if (channel.genesis === null || channel.signature === null) throw new Error('a DM is not lost');
+    channel.state = chainFromGenesis(channelId, channel.genesis, channel.signature);
+    for (const { channel: _channel, node, ...entry } of channel.log) {
+      if (entry.type !== 'system') continue;
+      const stated = entry as unknown as StateEntry;
+      channel.state = extendChain(channel.state, stated, node.seq, () => this.keyOf(stated));
+    }
   }
 
   /** As the node does: the epoch is checked, the entry numbered and delivered. */
@@ -295,7 +316,7 @@ export class ScriptedNode {
   }
 
   private append(channel: Channel, message: SignedMessage | StateEntry): number {
-    const seq = channel.log.length + 1;
+    const seq = nextOf(channel);
     const node = { seq, received_at: new Date().toISOString() };
     const delivered = { ...message, channel: channel.name, channel_id: channel.state.channelId, node };
     channel.log.push(delivered);
@@ -337,6 +358,8 @@ export class ScriptedNode {
       const id = `rep_${String(this.reports.push(request?.body as MessageReport))}`;
       return { id, verified: true, fault: null };
     }
+    const [, channelId = ''] = /^\/channels\/([^/]+)\/home$/.exec(path) ?? [];
+    if (channelId !== '') return { handovers: (this.homes.get(channelId) ?? []).map((handover) => ({ handover })) };
     const records = this.backups.get(userId) ?? new Map<string, BackupRecord>();
     this.backups.set(userId, records);
     if (request?.method === 'PUT') {
@@ -352,4 +375,8 @@ export class ScriptedNode {
     const ids = new URLSearchParams(path.split('?')[1]).get('ids')?.split(',');
     return { records: [...records.values()].filter(({ id }) => ids?.includes(id) ?? true), next: null };
   }
+}
+
+function nextOf({ log, voided = 0 }: Channel): number {
+  return log.length + voided + 1;
 }

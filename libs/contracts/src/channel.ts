@@ -114,6 +114,8 @@ export interface HomedChannel extends ChannelInfo {
   epoch: number;
   /** The asking user is in it, or invited. */
   standing: 'member' | 'invited' | 'none';
+  /** The first entry that there is, where those before went with a home that was lost. */
+  first_seq?: number | undefined;
   /** How the home came from the node of the genesis to this one. Absent: it never moved, or the channel is hidden from the asker. */
   handovers?: HandoverRecord[] | undefined;
 }
@@ -138,17 +140,37 @@ export interface HandOverRequest {
   handover: Record<string, unknown>;
 }
 
+/** What a node has of a channel of another. */
+export interface ReplicaState {
+  home_node: string;
+  home_epoch: number;
+  first_seq: number;
+  last_seq: number;
+}
+
+/** What the nodes of its members have of a channel, and whether its home still answers: what its owner must know when it is lost. */
+export interface HomeSurvey {
+  channel_id: string;
+  name: string;
+  home_node: string;
+  home_epoch: number;
+  home_answers: boolean;
+  /** Those that follow the same home, this one among them; `error` of §14 of those that did not say. */
+  nodes: ({ node_id: string; first_seq: number; last_seq: number } | { node_id: string; error: ErrorCode })[];
+}
+
 /**
  * What nodes say to each other about the home of a channel. The last of `handovers` is what it is about, the others are what it follows.
  * - `ask`: the owner's node, to the home;
  * - `probe`: the home, to the node that shall follow: it brings itself up to date and says whether it could;
  * - `take`: the home has given the channel up, and this node is to order it from now on;
- * - `told`: another node has.
+ * - `told`: another node has;
+ * - `claim`: the owner's node, to the one that shall follow a lost home.
  */
 export interface PeerHandover {
-  step: 'ask' | 'probe' | 'take' | 'told';
+  step: 'ask' | 'probe' | 'take' | 'told' | 'claim';
   channel_id: string;
-  /** Of `ask` and `probe` the last is not closed. */
+  /** Of `ask`, `probe` and `claim` the last is not closed, nor is one that follows a lost home. */
   handovers: { handover: Handover; closing?: Closing | undefined }[];
 }
 

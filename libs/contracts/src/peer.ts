@@ -82,6 +82,8 @@ export const PEER = {
     'channel',
     'federation',
   ),
+  /** What this node has of a channel of another, for nodes with a member in it: its home may be lost. */
+  channel_survey: rpc<PeerCall<{ channel_id: string }>, C.ReplicaState>('peer.channel-survey', 'channel', 'federation'),
   /** What a channel's home has ordered, for the replica here; the home's signature over the order was checked. */
   entries: rpc<PeerCall<C.EntryBatch & { order: OrderStatement }>, { last_seq: number }>(
     'peer.entries',

@@ -172,6 +172,8 @@ export const CHANNEL = {
 
   /** Where a channel has its home, for its members: what the owner's client needs to sign a hand-over. */
   home: rpc<{ user_id: string; channel_id: string }, C.ChannelHome>('channel.home', 'channel', 'gateway'),
+  /** What is left of a channel whose home does not answer, for its owner. */
+  homeSurvey: rpc<{ user_id: string; channel_id: string }, C.HomeSurvey>('channel.home-survey', 'channel', 'gateway'),
   /**
    * Moves the home of a channel, by its owner's word. Answered `moving` when the new home has not taken it yet. Errors as
    * `PEER.channel_handover`; NODE_UNREACHABLE when one of the two nodes is away, and then nothing has changed.

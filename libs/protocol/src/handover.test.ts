@@ -5,11 +5,14 @@ import {
   type Closing,
   closes,
   closingSchema,
+  endBefore,
   type Handover,
   handoverInput,
+  handoverRecord,
   handoverSchema,
   homeAfter,
   MAX_HANDOVERS,
+  MAX_VOID,
 } from './handover.js';
 
 const hashOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -95,6 +98,27 @@ describe('the home of a channel', () => {
     expect(closes(closingSchema.parse(closing), first)).toBe(true);
     for (const other of [{ epoch: 2 }, { to_node: 'cccccccc' }, { channel_id: `ch_${'b'.repeat(52)}` }]) {
       expect(closes({ ...closing, ...other }, first)).toBe(false);
+    }
+  });
+
+  it('a lost home says nothing: its owner says what is kept, and which numbers nobody gets again', () => {
+    const lost: Handover = { ...first, kind: 'lost', last_seq: 7, void_to: 1_007 };
+    const closing = { channel_id: channel, epoch: 1, last_seq: 9, to_node: 'bbbbbbbb', signature: 'ed25519:AAAA' };
+    expect(endBefore(handoverRecord.parse({ handover: lost }))).toBe(7);
+    expect(endBefore(handoverRecord.parse({ handover: first, closing }))).toBe(9);
+    expect(handoverRecord.safeParse({ handover: lost, closing }).success).toBe(false);
+    expect(handoverRecord.safeParse({ handover: first }).success).toBe(false);
+    expect(reasonOf(lost, after(lost, 'cccccccc'))).toBe('cccccccc');
+    expect(handoverSchema.safeParse({ ...lost, last_seq: 0, void_to: MAX_VOID }).success).toBe(true);
+    for (const changed of [
+      { void_to: 7 },
+      { void_to: 8 + MAX_VOID },
+      { void_to: undefined },
+      { last_seq: undefined },
+      { last_seq: -1 },
+      { kind: 'given' },
+    ]) {
+      expect(handoverSchema.safeParse({ ...lost, ...changed }).success).toBe(false);
     }
   });
 

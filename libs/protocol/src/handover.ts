@@ -23,7 +23,10 @@ import { signingInput } from './signing.js';
 /** Hand-overs of one channel at most, and the JCS form of one: the whole chain fits into one answer between nodes. */
 export const MAX_HANDOVERS = 100;
 export const MAX_HANDOVER_BYTES = 2_048;
+/** Numbers at most that are given to nobody when a home is lost. */
+export const MAX_VOID = 10_000;
 
+const seqField = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const epochField = z.number().int().min(1).max(2_147_483_647);
 
 const isShort = (object: object): boolean => utf8Length(canonicalJson(object)) <= MAX_HANDOVER_BYTES;
@@ -35,8 +38,15 @@ const handoverMembers = z.looseObject({
   epoch: epochField.min(2),
   from_node: nodeIdField,
   to_node: nodeIdField,
-  /** `given`: the home before gives the channel up, and says up to where it has ordered. */
-  kind: z.literal('given'),
+  /**
+   * `given`: the home before gives the channel up, and says up to where it has ordered. `lost`: it is gone for good, and says nothing; what it
+   * may have ordered behind `last_seq` does not count.
+   */
+  kind: z.enum(['given', 'lost']),
+  /** Of a lost home: the last entry that is kept. */
+  last_seq: seqField.optional(),
+  /** Of a lost home: numbers up to this one may have been seen, and are never given again. */
+  void_to: seqField.optional(),
   /** `sha256:` of `handoverInput` of the hand-over before; null for the first. */
   prev: hashField.nullable(),
   /** A host at which the new home may be found. */
@@ -47,7 +57,9 @@ const handoverMembers = z.looseObject({
   device: deviceIdField.optional(),
   signature: signatureField,
 });
-export const handoverSchema = handoverMembers.refine(isShort, tooLong);
+export const handoverSchema = handoverMembers
+  .refine(isShort, tooLong)
+  .refine(hasItsEnd, { error: `lost: with last_seq and void_to, ${MAX_VOID} behind it at most; given: without` });
 export type Handover = z.infer<typeof handoverSchema>;
 
 /** The last word of the home before (TYPE ORDER), beside what the owner signs: behind `last_seq` it orders nothing. */
@@ -55,16 +67,27 @@ const closingMembers = z.looseObject({
   channel_id: channelIdField,
   /** Of the home that closes. */
   epoch: epochField,
-  last_seq: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  last_seq: seqField,
+  /** The first entry that it had, where it was not the first of the channel. */
+  first_seq: seqField.optional(),
   to_node: nodeIdField,
   signature: signatureField,
 });
 export const closingSchema = closingMembers.refine(isShort, tooLong);
 export type Closing = z.infer<typeof closingSchema>;
 
-/** A hand-over with what the home before said to it, as nodes keep it. */
-export const handoverRecord = z.looseObject({ handover: handoverSchema, closing: closingSchema });
+/** A hand-over with what the home before said to it, as nodes keep it; a lost one has said nothing. */
+export const handoverRecord = z
+  .looseObject({ handover: handoverSchema, closing: closingSchema.optional() })
+  .refine(({ handover, closing }) => (handover.kind === 'given') === (closing !== undefined), {
+    error: 'given: with a closing; lost: without',
+  });
 export type HandoverRecord = z.infer<typeof handoverRecord>;
+
+/** The last entry from before a hand-over. */
+export function endBefore({ handover, closing }: HandoverRecord): number {
+  return closing?.last_seq ?? handover.last_seq ?? 0;
+}
 
 /** What the owner's client sends, to the node of its user. */
 export const handOverBody = z.looseObject({ handover: handoverSchema });
@@ -102,6 +125,13 @@ export function homeAfter(
     at = { home: one.to_node, epoch: one.epoch, head: hashOf(handoverInput(one)) };
   }
   return at;
+}
+
+type End = Pick<z.infer<typeof handoverMembers>, 'kind' | 'last_seq' | 'void_to'>;
+
+function hasItsEnd({ kind, last_seq: last, void_to: voidTo }: End): boolean {
+  if (kind === 'given') return last === undefined && voidTo === undefined;
+  return last !== undefined && voidTo !== undefined && voidTo > last && voidTo - last <= MAX_VOID;
 }
 
 function follows(next: Handover, channelId: string, { home, epoch, head }: HomeAfter): boolean {

@@ -14,6 +14,7 @@ import { FollowService } from './handover/follow.service.js';
 import { GiveService } from './handover/give.service.js';
 import { HandoverChecks } from './handover/handover-checks.js';
 import { HandoverResponder } from './handover/handover.responder.js';
+import { LostHome } from './handover/lost-home.service.js';
 import { NewHome } from './handover/new-home.service.js';
 import { HandoverTeller } from './handover/teller.js';
 import { HistoryResponder } from './history/history.responder.js';
@@ -122,7 +123,7 @@ export class ChannelRooms {
     this.homes = homes;
     this.authorKeys = new AuthorKeys(bus);
     const checks = new HandoverChecks({ bus, keys: this.authorKeys });
-    const moving = { pool, bus, asks, checks, sender, metrics, clock, logger, nodeId };
+    const moving = { pool, bus, asks, checks, sender, events, limits, metrics, clock, logger, nodeId };
     const follow = new FollowService(moving);
     const replicas = new ReplicaService({
       pool,
@@ -225,7 +226,8 @@ export class ChannelRooms {
       pool,
       nodeId,
     });
-    const give = new GiveService({ ...moving, follow, key: this.key, members, audience });
+    const lost = new LostHome({ ...moving, follow, members, publisher });
+    const give = new GiveService({ ...moving, follow, lost, key: this.key, members, audience });
     const newHome = new NewHome({ ...moving, follow, replicas });
     const handovers = new HandoverTeller({ ...moving, follow });
     // Posts of this node's own users, as if another node had relayed them: each with the key of its author's device.
@@ -239,7 +241,7 @@ export class ChannelRooms {
       new StateResponder(states, chains, dms, remote, homes),
       new HistoryResponder(history),
       new ForgetResponder(new ForgetService(forget, events, remote, outgoing)),
-      new HandoverResponder(give, newHome, follow),
+      new HandoverResponder(give, newHome, follow, lost),
       new PeerResponder({ reads, changes, replicas, audience, sender, clock }),
     ];
   }

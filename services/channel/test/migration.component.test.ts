@@ -46,6 +46,7 @@ describe('migration of a database with channels in it', () => {
       '0005_open_chains',
       '0006_dm_requests',
       '0007_refused_posts',
+      '0008_lost_homes',
     ]);
 
     const { rows } = await pool.query(

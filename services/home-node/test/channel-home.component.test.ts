@@ -120,4 +120,41 @@ describe('a channel that moves between three home nodes', () => {
     await carol.client.sendAndWait(channelId, { text: 'home again' });
     await all(channelId, ['at north', 'is anybody there?', 'home again']);
   });
+
+  it('goes on when its home is lost for good, by its owner’s word; a home that comes back after all follows', async () => {
+    const channelId = await channel('#harbour');
+    await alice.client.rooms.homes.handOver(channelId, 'eastnode');
+    await carol.client.sendAndWait(channelId, { text: 'at east' });
+    await all(channelId, ['at north', 'at east']);
+    await expect(alice.client.rooms.homes.replace(channelId)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      details: { reason: 'home_answers' },
+    });
+    // East goes on alone for a while: nobody hears what carol writes then.
+    await Promise.all([north().process?.kill(), south().process?.kill()]);
+    await carol.client.sendAndWait(channelId, { text: 'alone' });
+    await east().process?.kill();
+    await Promise.all([start(north()), start(south())]);
+    bob.sent.length = 0;
+    await eventually(() => bob.client.send(channelId, { text: 'is east there?' }), GUARD_MS);
+    await eventually(() => expect(bob.sent.map(({ state }) => state)).toEqual(['queued']), GUARD_MS);
+    const survey = await alice.client.rooms.homes.survey(channelId);
+    expect(survey).toMatchObject({ home_node: 'eastnode', home_answers: false });
+    expect(survey.nodes.map(({ node_id }) => node_id)).toEqual(['northnod', 'southnod']);
+    const home = await alice.client.rooms.homes.replace(channelId, 'southnod');
+    expect(home).toMatchObject({ home_node: 'southnod', home_epoch: 3, state: 'settled' });
+    await all(channelId, ['at north', 'at east', 'is east there?'], [alice, bob]);
+    await alice.client.sendAndWait(channelId, { text: 'we go on' });
+    await start(east());
+    // What only east had is ordered behind what the others have said meanwhile.
+    await all(channelId, ['at north', 'at east', 'is east there?', 'we go on', 'alone'], [alice, bob]);
+    await eventually(() => {
+      const heard = texts(carol, channelId);
+      expect(heard.slice(0, 3)).toEqual(['at north', 'at east', 'alone']);
+      expect(heard.slice(3)).toEqual(['is east there?', 'we go on', 'alone']);
+    }, GUARD_MS);
+    await carol.client.sendAndWait(channelId, { text: 'carol is back' });
+    for (const person of [alice, bob, carol])
+      await eventually(() => expect(texts(person, channelId).at(-1)).toBe('carol is back'), GUARD_MS);
+  });
 });

@@ -1,4 +1,4 @@
-import type { ChannelHome, DcpClient } from '@dcp/client-sdk';
+import type { ChannelHome, DcpClient, HomeSurvey } from '@dcp/client-sdk';
 import { asDcpError } from '@dcp/protocol';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CliError } from '../cli-error.js';
@@ -35,6 +35,36 @@ export async function moveChannelCommand(
   context.output.result(home, text);
 }
 
+/** `dcp channel replace-home CHANNEL [NODE]` */
+export async function replaceHomeCommand(
+  context: Context,
+  channel: string,
+  node: string | undefined,
+  options: { via?: string; confirm?: boolean },
+): Promise<void> {
+  const name = await channelName(context, channel);
+  if (options.confirm !== true) {
+    const survey = await withClient(context, (client) => client.rooms.homes.survey(name));
+    return context.output.result(survey, shown(survey, name));
+  }
+  const home = await withClient(context, (client) => client.rooms.homes.replace(name, node, options)).catch(
+    (error: unknown) => {
+      throw inWords(error, String(asDcpError(error).details['reason']), name, node ?? 'The node');
+    },
+  );
+  context.output.result(home, `${home.channel} goes on at ${home.home_node}.`);
+}
+
+function shown({ home_node, home_answers, nodes }: HomeSurvey, name: string): string {
+  const rows = nodes.map((node) =>
+    'error' in node ? [node.node_id, '-', node.error] : [node.node_id, `${node.first_seq}`, `${node.last_seq}`],
+  );
+  const next = home_answers
+    ? `${home_node} answers: it is not lost. To move the channel: dcp channel move`
+    : `${home_node} does not answer. If it is lost for good: dcp channel replace-home '${name}' --confirm`;
+  return `${table([['NODE', 'FROM', 'TO'], ...rows])}\n${next}`;
+}
+
 async function moved(client: DcpClient, name: string, node: string, options: { via?: string }): Promise<ChannelHome> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -59,7 +89,14 @@ function inWords(error: unknown, reason: string, name: string, node: string): un
       return new CliError(reason, `Nobody of ${node} is a member of ${name}: somebody there has to join it first`);
     case 'name_taken':
       return new CliError(reason, `${node} has another channel of that name`);
+    case 'home_answers':
+      return new CliError(reason, `The home of ${name} answers: it is not lost. To move it: dcp channel move`);
+    case 'too_far_behind':
+      return new CliError(reason, `${node} lacks too much of ${name}: name the node that has most, or none`);
+    case 'another_end':
+      return new CliError(reason, `${node} has got more of ${name} meanwhile: try again`);
     case 'not_the_owner':
+    case 'handover_author':
       return new CliError(reason, `Only the owner of ${name} can move it`);
     case 'dm':
       return new CliError(reason, 'A direct message has its home at the node of one of the two, and stays there');

@@ -12,6 +12,7 @@ import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
 import { ChainError, chainFromGenesis, dmState, extendChain, type ChannelState } from './channel-chain.js';
 import type { DeviceDirectory } from './device-directory.js';
+import { isTakenBack } from './lost-home.js';
 import { appendedAlone, deviceAt, DeviceLogError, signingKeyOf, type VerifiedLog } from './device-log.js';
 import type { NodePort } from './node-port.js';
 import { SerialByKey } from './serial.js';
@@ -26,6 +27,8 @@ export interface StatePage {
   genesis_signature: string | null;
   entries: DeliveredMessage[];
   has_more: boolean;
+  /** Of the chain's last entry, as the node has it. */
+  state_head?: string | null;
 }
 
 export interface InviteLinkProof {
@@ -110,24 +113,48 @@ export class ChannelStates {
   }
 
   private async read(channelId: string, link?: InviteLinkProof): Promise<ChannelState> {
+    const known = await this.load(channelId);
     try {
-      let state = await this.load(channelId);
-      for (;;) {
-        const page = await this.node.command<StatePage>('get_state', {
-          channel: channelId,
-          after: state?.seq ?? 0,
-          ...(link === undefined ? {} : { link }),
-        });
-        state ??= this.start(channelId, page);
-        state = await this.extend(state, page.entries);
-        if (!page.has_more) break;
-      }
-      await this.keep(state);
-      return state;
+      const { state, isSame } = await this.readOn(channelId, known, link);
+      if (isSame || !(await this.isTakenBack(known))) return state;
     } catch (error) {
-      if (error instanceof ChainError) this.events.emit('channelConflict', { channelId, reason: error.fault });
-      throw error;
+      if (!(error instanceof ChainError)) throw error;
+      if (!(await this.isTakenBack(known))) throw this.conflict(error);
     }
+    // The home was lost, and with it entries that only some had seen: what is left is checked from its beginning.
+    try {
+      return (await this.readOn(channelId, undefined, link)).state;
+    } catch (error) {
+      throw error instanceof ChainError ? this.conflict(error) : error;
+    }
+  }
+
+  private conflict(error: ChainError): ChainError {
+    this.events.emit('channelConflict', { channelId: error.channelId, reason: error.fault });
+    return error;
+  }
+
+  /** `isSame`: the node names the same last entry. */
+  private async readOn(channelId: string, known: ChannelState | undefined, link?: InviteLinkProof) {
+    let state = known;
+    for (;;) {
+      const page = await this.node.command<StatePage>('get_state', {
+        channel: channelId,
+        after: state?.seq ?? 0,
+        ...(link === undefined ? {} : { link }),
+      });
+      state ??= this.start(channelId, page);
+      state = await this.extend(state, page.entries);
+      if (page.has_more) continue;
+      const { state_head: head } = page;
+      await this.keep(state);
+      return { state, isSame: head === undefined || head === null || head === state.head };
+    }
+  }
+
+  private async isTakenBack(known: ChannelState | undefined): Promise<boolean> {
+    if (known === undefined || known.visibility === 'dm') return false;
+    return await isTakenBack(known, this.node, this.directory).catch(() => false);
   }
 
   private start(channelId: string, page: StatePage): ChannelState {

@@ -81,6 +81,7 @@ export class ChannelStore {
       genesis_signature: genesis === null ? null : row.genesisSignature,
       state_head: row.stateHead,
       epoch: row.epoch,
+      ...(row.firstSeq === null ? {} : { first_seq: Number(row.firstSeq) }),
     };
   }
 

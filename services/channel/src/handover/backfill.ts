@@ -15,16 +15,21 @@ export interface BackfillParts {
 
 /**
  * Fetches what a replica lacks of the time before its first member, from the end to the beginning, so that what is there never has a gap. Resolves
- * with the first `seq` that is there when all is, or when the time is over.
+ * with the first `seq` that is there when all from `first` on is, or when the time is over.
  */
-export async function backfill({ pool, asks, nodeId }: BackfillParts, channelId: string, ms: number): Promise<number> {
+export async function backfill(
+  { pool, asks, nodeId }: BackfillParts,
+  channelId: string,
+  ms: number,
+  first = 1,
+): Promise<number> {
   const end = performance.now() + ms;
   for (;;) {
     const row = await findHome(pool, channelId);
     if (row === undefined || row.replicaFrom === null) throw new DcpError('CHANNEL_NOT_FOUND');
-    if (row.replicaFrom <= 1 || performance.now() > end) return row.replicaFrom;
+    if (row.replicaFrom <= first || performance.now() > end) return row.replicaFrom;
     const to = row.replicaFrom;
-    const from = Math.max(1, to - WINDOW);
+    const from = Math.max(first, to - WINDOW);
     const entries = await fetchRange(asks, row.homeNode, { channelId, nodeId, from, to });
     await withTransaction(pool, (client) => prependOrdered(client, channelId, entries, { from, to }));
   }

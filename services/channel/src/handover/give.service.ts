@@ -10,11 +10,12 @@ import { notAMember } from '../members/access.js';
 import type { NodeKey } from '../node/node-key.js';
 import type { AudienceStore } from '../peers/audience.store.js';
 import { requireKnown, requireOwnUser } from '../peers/peer-access.js';
-import { findHome, type HomeRow } from '../replicas/replica.store.js';
+import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
 import { type FollowParts, type FollowService, genesisOf } from './follow.service.js';
 import type { HandoverInput } from './handover-input.js';
 import { findChain, insertHandovers } from './handover.store.js';
 import { giveUp } from './home-rows.store.js';
+import type { LostHome } from './lost-home.service.js';
 
 /** The owner's node asks the home, which asks the new one and waits until it has taken the channel. */
 const ASK_MS = 20_000;
@@ -24,6 +25,7 @@ const LOOK_MS = 50;
 
 export interface GiveParts extends FollowParts {
   follow: FollowService;
+  lost: LostHome;
   key: NodeKey;
   members: MembershipStore;
   audience: AudienceStore;
@@ -50,7 +52,8 @@ export class GiveService {
     const { home_node } = await this.home(channelId, session.user_id);
     const { nodeId } = this.parts;
     const known = await this.parts.follow.freshOf(channelId, [{ handover }]);
-    if (home_node === nodeId || known.length === 0) await this.give(channelId, handover);
+    if (handover.kind === 'lost') await this.parts.lost.claim(handover);
+    else if (home_node === nodeId || known.length === 0) await this.give(channelId, handover);
     else await this.#askHome(home_node, handover);
     return this.home(channelId, session.user_id);
   }
@@ -59,6 +62,8 @@ export class GiveService {
   async asked(peer: Peer, { channelId, last }: HandoverInput): Promise<PeerHandoverAnswer> {
     requireKnown(peer);
     requireOwnUser(peer, last.author);
+    // Nobody tells a home that it is lost and asks it for its word.
+    if (last.kind !== 'given') throw new DcpError('FEDERATION_ERROR', { reason: 'home_answers' });
     const known = await this.parts.follow.freshOf(channelId, [{ handover: last }]);
     if (known.length > 0 && (await findHome(this.parts.pool, channelId))?.replicaFrom !== null)
       throw new DcpError('CHANNEL_NOT_FOUND');
@@ -123,7 +128,9 @@ export class GiveService {
     await follow.freshOf(channelId, [{ handover }], client);
     const now = new Date(clock.now()).toISOString();
     const { epoch, to_node } = handover;
-    const plain = { channel_id: channelId, epoch: head.homeEpoch, last_seq: head.lastSeq, to_node };
+    const { firstSeq = null } = (await lockHome(client, channelId)) ?? {};
+    const first = firstSeq === null ? {} : { first_seq: firstSeq };
+    const plain = { channel_id: channelId, epoch: head.homeEpoch, last_seq: head.lastSeq, ...first, to_node };
     const closing = { ...plain, signature: key.sign('ORDER', plain) };
     await insertHandovers(client, [{ handover, closing }], now);
     await giveUp(client, { channelId, toNode: to_node, epoch, now });

@@ -4,8 +4,9 @@ import {
   closingSchema,
   DcpError,
   type Handover,
-  handoverSchema,
+  handoverRecord,
   type HandoverRecord,
+  handoverSchema,
   invalidFormat,
   MAX_HANDOVERS,
   parseWith,
@@ -14,7 +15,7 @@ import { z } from 'zod';
 
 /** What other nodes say of the home of a channel, as it must look: they are strangers. */
 const request = z.looseObject({
-  step: z.enum(['ask', 'probe', 'take', 'told']),
+  step: z.enum(['ask', 'probe', 'take', 'told', 'claim']),
   channel_id: channelIdField,
   handovers: z
     .array(z.looseObject({ handover: handoverSchema, closing: closingSchema.optional() }))
@@ -39,10 +40,11 @@ export function parseHandovers(body: unknown): HandoverInput {
   return { step, channelId: channel_id, last, handovers };
 }
 
-/** All must be closed. Throws FEDERATION_ERROR `closing`. */
+/** All must be closed by the home before, unless that was lost. Throws FEDERATION_ERROR `closing`. */
 export function closedRecords(handovers: PeerHandover['handovers']): HandoverRecord[] {
-  return handovers.map(({ handover, closing }) => {
-    if (closing === undefined) throw new DcpError('FEDERATION_ERROR', { reason: 'closing', epoch: handover.epoch });
-    return { handover, closing };
+  return handovers.map((told) => {
+    const record = handoverRecord.safeParse(told);
+    if (record.success) return record.data;
+    throw new DcpError('FEDERATION_ERROR', { reason: 'closing', epoch: told.handover.epoch });
   });
 }

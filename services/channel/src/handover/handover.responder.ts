@@ -5,6 +5,7 @@ import { requireKnown } from '../peers/peer-access.js';
 import type { FollowService } from './follow.service.js';
 import type { GiveService } from './give.service.js';
 import { closedRecords, type HandoverInput, parseHandovers } from './handover-input.js';
+import type { LostHome } from './lost-home.service.js';
 import type { NewHome } from './new-home.service.js';
 
 export class HandoverResponder implements Responder {
@@ -12,11 +13,14 @@ export class HandoverResponder implements Responder {
     private readonly give: GiveService,
     private readonly newHome: NewHome,
     private readonly follow: FollowService,
+    private readonly lost: LostHome,
   ) {}
 
   serve(answering: Answering): void {
     answering.serve(CHANNEL.home, ({ channel_id, user_id }) => this.give.home(channel_id, user_id));
     answering.serve(CHANNEL.handOver, (request) => this.give.handOver(request));
+    answering.serve(CHANNEL.homeSurvey, ({ channel_id, user_id }) => this.lost.survey(channel_id, user_id));
+    answering.serve(PEER.channel_survey, ({ peer, body }) => this.lost.surveyed(peer, body));
     answering.serve(PEER.channel_handover, async ({ peer, body }) => this.#hear(peer, parseHandovers(body)));
   }
 
@@ -30,13 +34,16 @@ export class HandoverResponder implements Responder {
         return this.newHome.take(peer, input);
       case 'told':
         return this.#told(peer, input);
+      case 'claim':
+        return this.lost.claimed(peer, input);
     }
   }
 
-  /** By the home before, which must not be believed about channels that it never had. */
+  /** By the home before, which must not be believed about channels that it never had; of a lost one by who followed it. */
   async #told(peer: Peer, { channelId, last, handovers }: HandoverInput): Promise<PeerHandoverAnswer> {
     requireKnown(peer);
-    if (last.from_node !== peer.node_id) throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
+    const teller = last.kind === 'lost' ? last.to_node : last.from_node;
+    if (teller !== peer.node_id) throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
     await this.follow.follow(channelId, closedRecords(handovers));
     return { state: 'settled', last_seq: 0 };
   }

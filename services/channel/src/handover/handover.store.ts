@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from '@dcp/node-kit';
 import { formatHash, sha256 } from '@dcp/crypto';
-import { canonicalJson, DcpError, handoverInput, handoverRecord, type HandoverRecord } from '@dcp/protocol';
+import { canonicalJson, DcpError, endBefore, handoverInput, handoverRecord, type HandoverRecord } from '@dcp/protocol';
 import { MAX_HANDOVERS } from '@dcp/protocol';
 
 const CHAIN = `
@@ -49,7 +49,7 @@ export async function insertHandovers(client: PoolClient, records: HandoverRecor
   for (const record of records) {
     const { channel_id, epoch, from_node, to_node } = record.handover;
     const hash = handoverHash(record.handover);
-    const last = record.closing.last_seq;
+    const last = endBefore(record);
     await client.query(INSERT, [channel_id, epoch, from_node, to_node, hash, canonicalJson(record), last, now]);
   }
 }

@@ -6,12 +6,13 @@ import { dueAtOnce } from '../outgoing/outgoing-node.store.js';
 const PLAIN_NAME = "split_part(name, '@', 1)";
 
 const GIVE = `
-  update channels set home_node = $2, home_epoch = $3, replica_from = 1, name = ${PLAIN_NAME} || '@' || $2,
+  update channels set home_node = $2, home_epoch = $3, replica_from = coalesce(first_seq, 1), first_seq = null, name = ${PLAIN_NAME} || '@' || $2,
     acl_version = acl_version + 1
   where channel_id = $1`;
 
 const TAKE = `
-  update channels set home_node = $2, home_epoch = $3, replica_from = null, name = ${PLAIN_NAME}, acl_version = acl_version + 1
+  update channels set home_node = $2, home_epoch = $3, first_seq = nullif(replica_from, 1), replica_from = null,
+    name = ${PLAIN_NAME}, acl_version = acl_version + 1
   where channel_id = $1`;
 
 const FOLLOW = `
@@ -40,6 +41,11 @@ const TELL_OTHERS = `
   select channel_id, node_id, 'told', $3 from audience where channel_id = $1 and node_id <> $2 and left_at = $4
   order by node_id on conflict do nothing returning node_id`;
 
+const TELL_AUDIENCE = `
+  insert into outgoing_handovers (channel_id, node_id, step, at)
+  select channel_id, node_id, 'told', $2 from audience where channel_id = $1
+  order by node_id on conflict do nothing returning node_id`;
+
 const SETTLE = 'delete from outgoing_handovers where channel_id = $1 and node_id = $2';
 const MOVING = "select at from outgoing_handovers where channel_id = $1 and step = 'take'";
 const NAME_TAKEN = `
@@ -63,6 +69,19 @@ export async function giveUp(client: PoolClient, { channelId, toNode, epoch, now
   await dueAtOnce(client, [toNode], now);
 }
 
+/** Its owner says that this node was lost as its home, which it was not: it is ordered elsewhere. Under the lock of its row. */
+export async function stepDown(client: PoolClient, { channelId, toNode, epoch, now }: Move): Promise<void> {
+  await client.query(CLOSE_AUDIENCE, [channelId, now]);
+  await client.query(GIVE, [channelId, toNode, epoch]);
+}
+
+/** The home that was lost shall hear of it if it ever comes back, and all others now. Under the lock of the channel's row. */
+export async function tellLost(client: PoolClient, channelId: string, lost: string, now: string): Promise<void> {
+  await client.query(TELL, [channelId, lost, 'told', now]);
+  const { rows } = await client.query<{ node_id: string }>(TELL_AUDIENCE, [channelId, now]);
+  await dueAtOnce(client, [lost, ...rows.map(({ node_id }) => node_id)], now);
+}
+
 /** The channel is ordered here, from this transaction on. Under the lock of its row. */
 export async function takeOver(client: PoolClient, { channelId, toNode, epoch, now }: Move): Promise<void> {
   await client.query(TAKE, [channelId, toNode, epoch]);
@@ -75,6 +94,8 @@ export async function takeOver(client: PoolClient, { channelId, toNode, epoch, n
 /** Another node orders it now. Under the lock of its row. */
 export async function follow(client: PoolClient, { channelId, toNode, epoch, now }: Move, own: string): Promise<void> {
   await client.query(FOLLOW, [channelId, toNode, epoch]);
+  // To whom this node gave it never took it, and is lost itself.
+  await client.query("delete from outgoing_handovers where channel_id = $1 and step = 'take'", [channelId]);
   await aimPosts(client, own, now, [channelId]);
 }
 

@@ -46,7 +46,7 @@ export class NewHome {
     );
     await this.parts.checks.signatures([last]);
     if (await isNameTaken(this.parts.pool, channelId)) throw nameTaken();
-    await this.#fetch(channelId, PROBE_MS);
+    await this.#fetch(channelId, PROBE_MS, await this.#firstOf(row, channelId));
     return { state: 'settled', last_seq: row.lastSeq };
   }
 
@@ -70,8 +70,9 @@ export class NewHome {
     if ((await this.parts.follow.freshOf(channelId, records)).length === 0) return this.#taken(channelId);
     const row = await this.#replica(peer, input);
     await this.parts.follow.check(channelId, row, records);
-    await this.#fetch(channelId, TAKE_MS);
-    await this.parts.replicas.caughtUp(channelId, records.at(-1)?.closing.last_seq ?? 0);
+    const closing = records.at(-1)?.closing;
+    await this.#fetch(channelId, TAKE_MS, closing?.first_seq ?? 1);
+    await this.parts.replicas.caughtUp(channelId, closing?.last_seq ?? 0);
     const now = new Date(this.parts.clock.now()).toISOString();
     await withTransaction(this.parts.pool, (client) => this.#takeOver(client, channelId, records, now, end));
     this.parts.logger.info({ channel_id: channelId, epoch: last.epoch }, 'a channel has its home here now');
@@ -93,14 +94,16 @@ export class NewHome {
     const { from_node, to_node, epoch } = last.handover;
     if (row === undefined || row.retired || row.replicaFrom === null || row.homeNode !== from_node)
       throw new DcpError('CHANNEL_NOT_FOUND');
+    const { closing } = last;
+    if (closing === undefined) throw new DcpError('FEDERATION_ERROR', { reason: 'closing' });
     const missing =
-      row.replicaFrom > 1 ||
+      row.replicaFrom > (closing.first_seq ?? 1) ||
       !(await isChainWhole(client, channelId)) ||
-      row.lastSeq < last.closing.last_seq ||
+      row.lastSeq < closing.last_seq ||
       performance.now() > end;
     if (missing) throw behind(row.lastSeq);
     // What only this node has cannot have been ordered by the home before.
-    if (row.lastSeq > last.closing.last_seq) throw new DcpError('FEDERATION_ERROR', { reason: 'closing' });
+    if (row.lastSeq > closing.last_seq) throw new DcpError('FEDERATION_ERROR', { reason: 'closing' });
     if (await isNameTaken(client, channelId)) throw nameTaken();
     await insertHandovers(client, fresh, now);
     await takeOver(client, { channelId, toNode: to_node, epoch, now });
@@ -120,11 +123,18 @@ export class NewHome {
     return row;
   }
 
-  async #fetch(channelId: string, ms: number): Promise<void> {
-    const from = await backfill(this.parts, channelId, ms);
+  /** What its home has of a log may begin later than the channel did. */
+  async #firstOf({ homeNode, replicaFrom }: HomeRow, channelId: string): Promise<number> {
+    if (replicaFrom === null || replicaFrom <= 1) return 1;
+    const question = { channel: channelId, user_id: this.parts.nodeId };
+    return (await this.parts.asks.ask(homeNode, 'channel_info', question)).first_seq ?? 1;
+  }
+
+  async #fetch(channelId: string, ms: number, first: number): Promise<void> {
+    const from = await backfill(this.parts, channelId, ms, first);
     if (!(await isChainWhole(this.parts.pool, channelId)))
       throw new DcpError('CONFLICT', { reason: 'behind', missing: 1 });
-    if (from > 1) throw new DcpError('CONFLICT', { reason: 'behind', missing: from - 1 });
+    if (from > first) throw new DcpError('CONFLICT', { reason: 'behind', missing: from - first });
   }
 
   async #taken(channelId: string): Promise<PeerHandoverAnswer> {

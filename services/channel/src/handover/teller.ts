@@ -46,6 +46,8 @@ export class HandoverTeller {
   async #tell(nodeId: string, { channelId, step }: WaitingHandover): Promise<boolean> {
     const records = await findChain(this.parts.pool, channelId);
     const answer = await this.#ask(nodeId, channelId, step, records);
+    // It hears the home that was lost, which has not heard of it yet.
+    if (answer instanceof DcpError && answer.details['reason'] === 'home_answers') return false;
     if (step === 'told') {
       // Whoever wants no news of it gets none; he hears from the new home.
       await settleTold(this.parts.pool, channelId, nodeId);

@@ -19,6 +19,7 @@ export interface LogMetrics {
   outgoingRefused: Counter;
   handovers: Counter;
   handoverConflicts: Counter;
+  entriesVoided: Counter;
 }
 
 /** Everything that this service counts. */
@@ -71,6 +72,11 @@ export function logMetrics(metrics: Metrics): LogMetrics {
     handoverConflicts: metrics.counter({
       name: 'dcp_handover_conflicts_total',
       help: 'Hand-overs that were refused because another one of the same epoch was taken before',
+      labels: [],
+    }),
+    entriesVoided: metrics.counter({
+      name: 'dcp_entries_voided_total',
+      help: 'Entries that only a lost home had ordered and that were taken back here',
       labels: [],
     }),
     cacheSize: metrics.gauge({ name: 'dcp_channel_cache_entries', help: 'Roles in the cache', labels: [] }),

@@ -3,6 +3,7 @@ import type {
   HomedChannel,
   PeerHandoverAnswer,
   PostBatchAnswer,
+  ReplicaState,
   StateChange,
   StatePage,
 } from '@dcp/contracts';
@@ -56,6 +57,7 @@ const homedChannel = z.looseObject({
   state_head: hashField.nullable(),
   epoch,
   standing: z.enum(['member', 'invited', 'none']),
+  first_seq: count.optional(),
   handovers: z.array(handoverRecord).max(MAX_HANDOVERS).optional(),
 });
 
@@ -107,6 +109,8 @@ const handoverAnswer = z.looseObject({
   reason: z.string().max(100).optional(),
 });
 
+const replicaState = z.looseObject({ home_node: nodeIdField, home_epoch: epoch, first_seq: count, last_seq: count });
+
 export interface Answers {
   channel_info: HomedChannel;
   channel_state: StatePage;
@@ -115,6 +119,7 @@ export interface Answers {
   channel_history: HistoryPage;
   channel_notice: object;
   channel_handover: PeerHandoverAnswer;
+  channel_survey: ReplicaState;
 }
 
 const SCHEMAS: { [K in keyof Answers]: z.ZodType<Answers[K]> } = {
@@ -125,6 +130,7 @@ const SCHEMAS: { [K in keyof Answers]: z.ZodType<Answers[K]> } = {
   channel_history: historyPage,
   channel_notice: z.looseObject({}),
   channel_handover: handoverAnswer,
+  channel_survey: replicaState,
 };
 
 export type AskedKind = keyof Answers & PeerKind;

@@ -115,13 +115,15 @@ export function createReplica(
   });
 }
 
-async function follow(
+/** `isKept`: the entries are in the log already, and only what they say is followed again. */
+export async function follow(
   client: PoolClient,
   head: Head,
   entries: OrderedEntry[],
   { genesis, lastSeq, declined }: Pick<HomeRow, 'genesis' | 'lastSeq'> & { declined: string[] },
   limits: MemberLimits,
   now: string,
+  isKept = false,
 ): Promise<ConcernedBy[]> {
   const founders = foundersOf(genesis).filter(({ userId }) => !declined.includes(userId));
   const pairs = pairsOf(entries, head.channelId, founders);
@@ -134,7 +136,7 @@ async function follow(
   const plan = new ReplicaPlan(head, roster, standings, founders);
   for (const entry of entries) plan.take(entry);
   head.lastSeq = Math.max(head.lastSeq, lastSeq);
-  await appendOrdered(client, head, entries, plan.settings);
+  await appendOrdered(client, head, isKept ? [] : entries, plan.settings);
   const changes = [...roster.changes.values()];
   const removed = changes.filter(({ existed }) => existed);
   const added = changes.filter(({ row }) => row !== null);
@@ -157,7 +159,7 @@ function pairsOf(entries: OrderedEntry[], channelId: string, founders: Founder[]
   return [...users].map((userId) => ({ channelId, userId }));
 }
 
-function foundersOf(genesis: string): Founder[] {
+export function foundersOf(genesis: string): Founder[] {
   if (genesis === '') return [];
   const { members = [], creator } = genesisSchema.parse(JSON.parse(genesis));
   return members

@@ -64,9 +64,10 @@ export class ReplicaService {
     const entries = orderedEntries(batch.entries, batch.channel_id);
     const known = await findHome(this.parts.pool, batch.channel_id);
     const { row, declined } = known === undefined ? await this.#adopt(peer, batch) : { row: known, declined: [] };
-    if (row.replicaFrom === null) throw notTheHome();
-    // Whoever comes with a later epoch may have become the home; if so, he can prove it.
-    if (row.homeNode !== peer.node_id && epochOf(body) > row.homeEpoch) await this.#learn(peer, batch.channel_id);
+    // Whoever comes with a later epoch may have become the home; if so, he can prove it. Even to the home: it was away for too long.
+    const isLater = row.homeNode !== peer.node_id && epochOf(body) > row.homeEpoch;
+    if (row.replicaFrom === null && !isLater) throw notTheHome();
+    if (isLater) await this.#learn(peer, batch.channel_id);
     // Nobody here is in the channel any more, so what its home still sends is for nobody.
     if (row.retired) return { last_seq: entries.at(-1)?.seq ?? 0 };
     return { last_seq: await this.#apply(batch.channel_id, entries, peer.node_id, declined) };

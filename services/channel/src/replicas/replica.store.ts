@@ -12,6 +12,8 @@ export interface HomeRow {
   homeEpoch: number;
   /** Null: it is homed here. */
   replicaFrom: number | null;
+  /** Of a channel that is homed here: the first entry that there is, where it is not the first of all. */
+  firstSeq: number | null;
   lastSeq: number;
   name: string;
   genesis: string;
@@ -20,7 +22,7 @@ export interface HomeRow {
 }
 
 const HOME = `
-  select home_node, home_epoch, replica_from, last_seq, name, genesis, deleted_at is not null as retired
+  select home_node, home_epoch, replica_from, first_seq, last_seq, name, genesis, deleted_at is not null as retired
   from channels where channel_id = $1`;
 
 const INSERT_ENTRIES = `
@@ -62,6 +64,7 @@ interface StoredHome {
   home_node: string;
   home_epoch: number;
   replica_from: string | null;
+  first_seq: string | null;
   last_seq: string;
   name: string;
   genesis: string;
@@ -79,9 +82,13 @@ export async function lockHome(client: PoolClient, channelId: string): Promise<H
 
 function homeOf(row: StoredHome | undefined): HomeRow | undefined {
   if (row === undefined) return undefined;
-  const { home_node, home_epoch, replica_from, last_seq, ...rest } = row;
-  const replicaFrom = replica_from === null ? null : Number(replica_from);
-  return { ...rest, homeNode: home_node, homeEpoch: home_epoch, replicaFrom, lastSeq: Number(last_seq) };
+  const { home_node, home_epoch, replica_from, first_seq, last_seq, ...rest } = row;
+  const [replicaFrom, firstSeq] = [numberOf(replica_from), numberOf(first_seq)];
+  return { ...rest, homeNode: home_node, homeEpoch: home_epoch, replicaFrom, firstSeq, lastSeq: Number(last_seq) };
+}
+
+function numberOf(value: string | null): number | null {
+  return value === null ? null : Number(value);
 }
 
 /** Adds entries of a replica's past; those that are there stay as they are. Under the lock of the channel's row. */

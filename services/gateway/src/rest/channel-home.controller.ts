@@ -28,6 +28,16 @@ export class ChannelHomeController {
     return shown(await this.bus.request(CHANNEL.home, { user_id, channel_id }), user_id);
   }
 
+  /** Other nodes are asked. */
+  @Get(':channel/home/survey')
+  async survey(@Req() request: FastifyRequest, @Param('channel') channel: string): Promise<object> {
+    const { user_id } = this.context.session(request, HAND_OVER_COST);
+    const { channel_id } = await this.directory.resolve(channel, user_id);
+    const asked = { user_id, channel_id };
+    const { name, ...survey } = await this.bus.request(CHANNEL.homeSurvey, asked, { timeoutMs: HAND_OVER_MS });
+    return { channel: viewerName(name, user_id), ...survey };
+  }
+
   @Post(':channel/home')
   @HttpCode(200)
   async handOver(

@@ -79,6 +79,14 @@ const channelHome = z.looseObject({
   state: z.enum(['settled', 'moving']),
   handovers: z.array(handoverRecord),
 });
+const homeSurvey = z.looseObject({
+  channel: z.string(),
+  channel_id: z.string(),
+  home_node: z.string(),
+  home_epoch: z.number().int(),
+  home_answers: z.boolean(),
+  nodes: z.array(anything),
+});
 const invitation = z.looseObject({
   channel: z.string(),
   channel_id: z.string(),
@@ -180,6 +188,7 @@ const ROWS: Row[] = [
   ['post', '/api/v1/channels/{channel}/leave', 'Leave', stateChange, { body: entryBody }],
   ['get', '/api/v1/channels/{channel}/members', 'Members', anything],
   ['get', '/api/v1/channels/{channel}/home', 'Where a channel has its home', channelHome],
+  ['get', '/api/v1/channels/{channel}/home/survey', 'What is left of a channel whose home may be lost', homeSurvey],
   ['post', '/api/v1/channels/{channel}/home', 'Move the home of the own channel', channelHome, { body: handOverBody }],
   ['get', '/api/v1/channels/{channel}/messages', 'History (§8.3)', messageHistory, { query: historyQuery }],
   [

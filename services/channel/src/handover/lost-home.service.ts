@@ -1,0 +1,147 @@
+import type { HomeSurvey, Peer, PeerHandoverAnswer, ReplicaState } from '@dcp/contracts';
+import { type PoolClient, withTransaction } from '@dcp/node-kit';
+import { asDcpError, channelIdField, DcpError, type Handover, type HandoverRecord, parseWith } from '@dcp/protocol';
+import { z } from 'zod';
+import { checkClock } from '../log/post-checks.js';
+import type { Publisher } from '../log/publisher.js';
+import { notAMember } from '../members/access.js';
+import type { MembershipStore } from '../members/membership.store.js';
+import { requireKnown, requireOwnUser } from '../peers/peer-access.js';
+import { isChainWhole } from '../replicas/chain-gap.store.js';
+import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
+import { type FollowParts, type FollowService, genesisOf } from './follow.service.js';
+import { closedRecords, type HandoverInput } from './handover-input.js';
+import { findChain, insertHandovers } from './handover.store.js';
+import { isNameTaken, takeOver, tellLost } from './home-rows.store.js';
+import { appendVoid, hasMemberOf, memberNodes } from './lost-home.store.js';
+
+const SURVEY_MS = 5_000;
+const CLAIM_MS = 20_000;
+
+const surveyRequest = z.looseObject({ channel_id: channelIdField });
+
+export interface LostHomeParts extends FollowParts {
+  follow: FollowService;
+  members: MembershipStore;
+  publisher: Publisher;
+}
+
+/** Channels whose home is gone for good: by their owner's word another node goes on with what is left (ADR 30). */
+export class LostHome {
+  constructor(private readonly parts: LostHomeParts) {}
+
+  /** What is left, and where: for the members of a channel. */
+  async survey(channelId: string, userId: string): Promise<HomeSurvey> {
+    const { pool, members, follow, nodeId } = this.parts;
+    const place = await members.inspect(channelId, userId);
+    const row = await findHome(pool, channelId);
+    if (place === undefined || row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    if (place.role === null) throw notAMember(place.visibility);
+    const { homeNode, homeEpoch, name } = row;
+    const others = (await memberNodes(pool, channelId)).filter((node) => node !== homeNode && node !== nodeId);
+    const [home_answers, ...nodes] = await Promise.all([
+      homeNode === nodeId || follow.isAnswering(homeNode, channelId, homeEpoch + 1),
+      ...others.map((node) => this.#ask(node, channelId)),
+    ]);
+    const here = { node_id: nodeId, ...stateOf(row) };
+    return {
+      channel_id: channelId,
+      name,
+      home_node: homeNode,
+      home_epoch: homeEpoch,
+      home_answers,
+      nodes: [here, ...nodes],
+    };
+  }
+
+  /** For nodes with a member in the channel. */
+  async surveyed(peer: Peer, body: unknown): Promise<ReplicaState> {
+    const { channel_id } = parseWith(surveyRequest, body);
+    const row = await findHome(this.parts.pool, channel_id);
+    if (row === undefined || row.retired || !(await hasMemberOf(this.parts.pool, channel_id, peer.node_id)))
+      throw new DcpError('CHANNEL_NOT_FOUND');
+    return { home_node: row.homeNode, home_epoch: row.homeEpoch, ...stateOf(row) };
+  }
+
+  /** A user of this node has signed that another one follows the home that was lost. Safe to repeat. */
+  async claim(handover: Handover): Promise<void> {
+    const { pool, asks, follow, nodeId } = this.parts;
+    const { channel_id: channelId, to_node: toNode, via } = handover;
+    if ((await follow.freshOf(channelId, [{ handover }])).length === 0) return;
+    const handovers = [...(await findChain(pool, channelId)), { handover }];
+    if (toNode === nodeId) return this.#take(channelId, handovers);
+    await follow.requireSilent(channelId, [{ handover }]);
+    await asks.ask(toNode, 'channel_handover', { step: 'claim', channel_id: channelId, handovers }, CLAIM_MS, via);
+    await follow.learn(toNode, channelId, via);
+  }
+
+  /** The owner's node says that this one shall go on with the channel. */
+  async claimed(peer: Peer, { channelId, last, handovers }: HandoverInput): Promise<PeerHandoverAnswer> {
+    requireKnown(peer);
+    requireOwnUser(peer, last.author);
+    if (last.to_node !== this.parts.nodeId || last.kind !== 'lost')
+      throw new DcpError('FEDERATION_ERROR', { reason: 'not_the_home' });
+    await this.#take(channelId, closedRecords(handovers));
+    return { state: 'settled', last_seq: (await findHome(this.parts.pool, channelId))?.lastSeq ?? 0 };
+  }
+
+  async #take(channelId: string, records: HandoverRecord[]): Promise<void> {
+    const { follow, pool, checks, clock, publisher, logger } = this.parts;
+    if ((await follow.freshOf(channelId, records)).length === 0) return;
+    const [before, last] = [records.slice(0, -1), records.at(-1)?.handover];
+    if (last === undefined) return;
+    if (before.length > 0) await follow.follow(channelId, before);
+    const row = await findHome(pool, channelId);
+    if (row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
+    checkClock(last.issued, clock.now());
+    checks.chain(
+      channelId,
+      genesisOf(row),
+      records.map(({ handover }) => handover),
+    );
+    await checks.signatures([last]);
+    await follow.requireSilent(channelId, [{ handover: last }]);
+    const now = new Date(clock.now()).toISOString();
+    const entries = await withTransaction(pool, (client) => this.#write(client, channelId, last, now));
+    logger.warn(
+      { channel_id: channelId, epoch: last.epoch, lost: last.from_node },
+      'a channel whose home was lost goes on here',
+    );
+    follow.moved(channelId);
+    const { name = '' } = (await findHome(pool, channelId)) ?? {};
+    publisher.publishEntries(channelId, name, entries);
+  }
+
+  async #write(client: PoolClient, channelId: string, last: Handover, now: string) {
+    const row = await lockHome(client, channelId);
+    if ((await this.parts.follow.freshOf(channelId, [{ handover: last }], client)).length === 0) return [];
+    if (row === undefined || row.retired || row.replicaFrom === null || row.homeNode !== last.from_node)
+      throw new DcpError('CHANNEL_NOT_FOUND');
+    if (!(await isChainWhole(client, channelId))) throw new DcpError('CONFLICT', { reason: 'behind' });
+    // The owner has signed for what this node had when he asked: it has more now, or he has asked another.
+    if (row.lastSeq !== last.last_seq) throw new DcpError('CONFLICT', { reason: 'another_end', last_seq: row.lastSeq });
+    if (await isNameTaken(client, channelId)) throw new DcpError('CONFLICT', { reason: 'name_taken' });
+    await insertHandovers(client, [{ handover: last }], now);
+    await takeOver(client, { channelId, toNode: last.to_node, epoch: last.epoch, now });
+    await tellLost(client, channelId, last.from_node, now);
+    return appendVoid(client, channelId, last.void_to ?? row.lastSeq, now);
+  }
+
+  async #ask(node_id: string, channelId: string): Promise<HomeSurvey['nodes'][number]> {
+    try {
+      const { first_seq, last_seq } = await this.parts.asks.ask(
+        node_id,
+        'channel_survey',
+        { channel_id: channelId },
+        SURVEY_MS,
+      );
+      return { node_id, first_seq, last_seq };
+    } catch (error) {
+      return { node_id, error: asDcpError(error).code };
+    }
+  }
+}
+
+function stateOf({ replicaFrom, firstSeq, lastSeq }: HomeRow): { first_seq: number; last_seq: number } {
+  return { first_seq: replicaFrom ?? firstSeq ?? 1, last_seq: lastSeq };
+}
