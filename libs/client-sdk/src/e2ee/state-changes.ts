@@ -53,7 +53,10 @@ export interface InviteLink {
   url: string;
 }
 
-const MAX_ATTEMPTS = 5;
+/** Others change the channel at the same moment, or the node's copy of it is behind its home: together about six seconds. */
+const MAX_ATTEMPTS = 9;
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** Changes of `e2ee` channels: each an entry of the state chain, signed here, and made anew when somebody else's came first. */
 export class StateChanges {
@@ -161,7 +164,8 @@ export class StateChanges {
       } catch (thrown) {
         const error = asDcpError(thrown);
         if (error.details['reason'] !== 'stale_state' || attempt === MAX_ATTEMPTS) throw error;
-        await this.states.refresh(channelId, proof);
+        const head = (await this.states.refresh(channelId, proof)).head;
+        if (head === state.head || attempt > 2) await pause(attempt);
       }
     }
   }
@@ -234,4 +238,10 @@ export class StateChanges {
 /** `#dm/` and 12 random base32 characters (§9.2). */
 export function newGroupName(): string {
   return `#dm/${toBase32(randomBytes(8)).slice(0, 12)}`;
+}
+
+/** Longer each time, and not the same for all who wait. */
+function pause(attempt: number): Promise<void> {
+  const longest = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
+  return new Promise((resolve) => setTimeout(resolve, longest * (0.5 + Math.random() / 2)));
 }
