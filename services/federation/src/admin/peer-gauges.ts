@@ -44,7 +44,8 @@ export class PeerGauges {
   refresh(): void {
     for (const gauge of [this.#up, this.#lag, this.#waiting, this.#failures]) gauge.reset();
     for (const { peer: node, isUp, failures } of this.links.lines()) {
-      this.#up.set({ node, trust: this.trust.of(node) }, isUp ? 1 : 0);
+      // Links are there before the levels are: the trust chain may start later.
+      this.#up.set({ node, trust: this.trust.loaded ? this.trust.of(node) : 'unknown' }, isUp ? 1 : 0);
       this.#lag.set({ node }, this.feed.lagOf(node));
       this.#waiting.set({ node }, this.links.waitingOf(node));
       this.#failures.set({ node }, failures);
