@@ -30,6 +30,12 @@ module.exports = {
       to: { path: '^services/', pathNot: '^services/$1/' },
     },
     {
+      name: 'who-has-no-node-key-loads-none',
+      severity: 'error',
+      from: { path: '^services/(gateway|keys)/src/' },
+      to: { path: '^libs/node-kit/(src|dist)/node-key/' },
+    },
+    {
       name: 'services-import-libs',
       severity: 'error',
       from: { path: '^services/([^/]+)/src/', pathNot: '\\.test\\.ts$' },

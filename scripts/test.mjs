@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildPkcs11 } from './pkcs11.mjs';
 import { build, install, node24, root, run, say } from './toolchain.mjs';
 
 /** Each ring is one jest run; `paths` are matched against the files' paths. Faults run last and alone: they kill things. */
@@ -38,6 +39,7 @@ await build();
 ensureNats();
 ensureChromium();
 ensureNetworks();
+await ensureHsm();
 // With words behind `npm test --` only the tests whose path holds one of them run, and no checks.
 const rings = only.length === 0 ? RINGS : [{ name: only.join(', '), paths: only }];
 if (only.length === 0) for (const [name, command, args] of CHECKS) await check(name, command, args);
@@ -112,6 +114,13 @@ function ensureNetworks() {
   process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
   if (!has('ip')) installed('iproute2');
   if (!has('nft')) installed('nftables');
+}
+
+/** A software HSM, and the add-on that speaks to HSMs: without them the tests of node keys in an HSM fail and say why. */
+async function ensureHsm() {
+  if (!has('softhsm2-util')) installed('softhsm2');
+  if (!has('c++') && process.env.CXX === undefined) installed('g++');
+  await buildPkcs11();
 }
 
 /** Debian's package, where we may install it. */

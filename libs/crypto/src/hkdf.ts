@@ -16,13 +16,13 @@ const EMPTY = new Uint8Array(0);
 export function hkdf(inputKey: Secret, info: Uint8Array, length = HASH_BYTES, salt: Uint8Array = EMPTY): Uint8Array {
   if (length < 1 || length > 255 * HASH_BYTES) throw new CryptoError('invalid_length', 'HKDF gives 1 to 8,160 bytes');
   const pseudoRandomKey = hmacSha256(salt, revealed(inputKey));
-  const output = expand(pseudoRandomKey, info, length);
+  const output = hkdfExpand(pseudoRandomKey, info, length);
   wipe(pseudoRandomKey);
   return output;
 }
 
 /** RFC 5869 §2.3: each block is the HMAC of the one before, the info and a counter. */
-function expand(pseudoRandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
+export function hkdfExpand(pseudoRandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   const output = new Uint8Array(length);
   let block: Uint8Array = EMPTY;
   for (let counter = 1, at = 0; at < length; counter++, at += HASH_BYTES) {

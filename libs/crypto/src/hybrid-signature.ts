@@ -3,7 +3,8 @@
  * raw signatures in that order, over one digest (signed-object.ts). They verify only if both do; whoever accepts one half
  * alone from a signer with both keys has given the point away.
  */
-import { sign, verify } from './ed25519.js';
+import { verify } from './ed25519.js';
+import { type Ed25519Signer, signBy } from './ed25519-signer.js';
 import { fromBase64, toBase64 } from './encodings.js';
 import { ML_DSA_SIGNATURE_BYTES, mlDsaSign, mlDsaVerify } from './ml-dsa-65.js';
 import type { Secret } from './secret-bytes.js';
@@ -20,14 +21,14 @@ export interface HybridPublicKeys {
 }
 
 export interface HybridSeeds {
-  readonly ed25519: Secret;
+  readonly ed25519: Secret | Ed25519Signer;
   readonly mlDsa: Secret;
 }
 
 /** The signature text of a typed preimage. Throws `invalid_length`. */
 export function signHybrid(seeds: HybridSeeds, preimage: Uint8Array): string {
   const digest = signedDigest(preimage);
-  return PREFIX + toBase64(Uint8Array.of(...sign(seeds.ed25519, digest), ...mlDsaSign(seeds.mlDsa, digest)));
+  return PREFIX + toBase64(Uint8Array.of(...signBy(seeds.ed25519, digest), ...mlDsaSign(seeds.mlDsa, digest)));
 }
 
 /** Whether both halves are valid. False, not an exception, for anything malformed. */

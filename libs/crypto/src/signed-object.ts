@@ -3,7 +3,8 @@
  * the specification's `message_hash`. The preimage is `"DCP-" + TYPE + "-V1" + 0x00 + JCS(object)`, made by
  * `@dcp/protocol`; sign nothing without such a prefix, or a signature for one purpose serves another.
  */
-import { sign, verify } from './ed25519.js';
+import { verify } from './ed25519.js';
+import { type Ed25519Signer, signBy } from './ed25519-signer.js';
 import { formatSignature, parseSignature } from './key-text.js';
 import type { Secret } from './secret-bytes.js';
 import { sha256 } from './sha256.js';
@@ -14,8 +15,8 @@ export function signedDigest(preimage: Uint8Array): Uint8Array {
 }
 
 /** The `ed25519:` signature text of a preimage. Throws `invalid_length` for a seed of another length than 32. */
-export function signDigest(seed: Secret, preimage: Uint8Array): string {
-  return formatSignature(sign(seed, signedDigest(preimage)));
+export function signDigest(by: Secret | Ed25519Signer, preimage: Uint8Array): string {
+  return formatSignature(signBy(by, signedDigest(preimage)));
 }
 
 /**

@@ -76,7 +76,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ...subjects,
   }));
   const [nats, postgres] = await Promise.all([startNats({ users }), startPostgres()]);
-  const shared = { ...env, NATS_URL: nats.url, DCP_NODE_KEY: randomBytes(32).toString('base64') };
+  const shared = { DCP_NODE_KEY: randomBytes(32).toString('base64'), ...env, NATS_URL: nats.url };
   const wanted = [
     ...names('channel', channels),
     ...names('keys', keyServices),

@@ -6,4 +6,5 @@ export { type FakeClock, fakeClock } from './fake-clock.js';
 export { freePort } from './free-port.js';
 export { type NatsOptions, startNats, type TestNats } from './nats.js';
 export { startPostgres, type TestPostgres } from './postgres.js';
+export { type SoftHsm, startSoftHsm } from './soft-hsm.js';
 export { type Exit, spawnService, type SpawnedService, type SpawnOptions } from './spawn-service.js';

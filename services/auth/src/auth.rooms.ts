@@ -44,10 +44,10 @@ export class AuthRooms {
   readonly retrieval: RetrievalService;
   readonly sweeper: Sweeper;
 
-  constructor({ config, bus, pool, logger, metrics: registry, clock }: Parts) {
+  constructor({ config, bus, pool, logger, metrics: registry, clock, identity }: Parts) {
     const metrics = authMetrics(registry);
     this.prisma = createPrisma(pool);
-    this.key = new NodeKey(config);
+    this.key = new NodeKey(config, identity);
     const { key } = this;
     const used = new UsedStore(pool);
     const work = new ProofOfWork(config.proofOfWorkBits, key, used, clock);

@@ -1,5 +1,5 @@
-import { ed25519PublicKey, fromBase64, sha256, toBase32 } from '@dcp/crypto';
 import { type ConfigTable, type Environment, loadConfig } from '@dcp/node-kit';
+import { nodeKeyMembers, nodeKeyNames, nodeKeySecrets, withNodeKey } from '@dcp/node-kit/node-key';
 import { CHALLENGE_LIFETIME_MS, NODE_ID, REFRESH_AFTER_MS, SESSION_LIFETIME_MS } from '@dcp/protocol';
 import { z } from 'zod';
 
@@ -10,7 +10,7 @@ const FEATURE = /^[a-z0-9_-]{1,40}$/;
 
 const lifetime = (most: number) => z.coerce.number().int().min(1_000).max(most).default(most);
 
-const schema = z
+const settings = z
   .object({
     databaseUrl: z.string().describe('PostgreSQL, as the role of this service'),
     databasePool: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to PostgreSQL at most'),
@@ -18,10 +18,7 @@ const schema = z
     natsUser: z.string().optional().describe('Bus user of this service'),
     natsPassword: z.string().optional().describe('Its password'),
     busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
-    nodeKey: z
-      .string()
-      .refine(isSeed, { error: 'not the base64 of 32 bytes' })
-      .describe("The node's Ed25519 seed, base64; the same in every service of the node"),
+    ...nodeKeyMembers,
     nodeId: z
       .string()
       .regex(NODE_ID, { error: 'not a node id (8 of a-z, 0-9)' })
@@ -73,6 +70,8 @@ const schema = z
     error: `open registration on a network fills up with accounts of machines: set it to ${MIN_OPEN_WORK_BITS} or more, or DCP_REGISTRATION to invite`,
   });
 
+const schema = withNodeKey(settings);
+
 export type AuthEnvironment = z.output<typeof schema>;
 
 /** What this service can be told; `home-node` reuses it. */
@@ -85,7 +84,7 @@ export const authConfigTable: ConfigTable<typeof schema> = {
     natsUser: 'NATS_USER',
     natsPassword: 'NATS_PASSWORD',
     busPrefix: 'DCP_BUS_PREFIX',
-    nodeKey: 'DCP_NODE_KEY',
+    ...nodeKeyNames,
     nodeId: 'DCP_NODE_ID',
     nodeRotationsFile: 'DCP_NODE_ROTATIONS_FILE',
     nodeName: 'DCP_NODE_NAME',
@@ -101,7 +100,7 @@ export const authConfigTable: ConfigTable<typeof schema> = {
     healthPort: 'DCP_HEALTH_PORT',
     logLevel: 'DCP_LOG_LEVEL',
   },
-  secrets: ['databaseUrl', 'natsPassword', 'nodeKey'],
+  secrets: ['databaseUrl', 'natsPassword', ...nodeKeySecrets],
 };
 
 type ModuleMember =
@@ -138,23 +137,10 @@ export function firstOwns(config: Pick<AuthConfig, 'registration' | 'boundTo'>):
   return config.boundTo === 'loopback' && (policy === 'open' || policy === 'approval');
 }
 
-/** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the node's public key. Crypto must be `ready`. */
-export function defaultNodeId(seed: Uint8Array): string {
-  return toBase32(sha256(ed25519PublicKey(seed))).slice(0, 8);
-}
-
 function isSafe(config: { registration?: string | undefined; boundTo: string; proofOfWorkBits: number }): boolean {
   return !(
     config.registration === 'open' &&
     config.boundTo === 'network' &&
     config.proofOfWorkBits < MIN_OPEN_WORK_BITS
   );
-}
-
-function isSeed(text: string): boolean {
-  try {
-    return fromBase64(text).length === 32;
-  } catch {
-    return false;
-  }
 }

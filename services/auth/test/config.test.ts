@@ -1,7 +1,7 @@
 import { randomBytes, ready, toBase64 } from '@dcp/crypto';
 import { ConfigError } from '@dcp/node-kit';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { defaultNodeId, readConfig, registrationOf } from '../src/config.js';
+import { readConfig, registrationOf } from '../src/config.js';
 
 const LEAST = {
   DATABASE_URL: 'postgresql://auth@db/dcp',
@@ -54,10 +54,5 @@ describe('the configuration', () => {
     expect(read().features).toEqual(['e2ee', 'private-channels', 'direct-messages', 'key-backup']);
     expect(read({ DCP_FEATURES: 'media, voice' }).features).toEqual(['media', 'voice']);
     expect(faultsOf({ DCP_FEATURES: 'Media!' })).toContain('DCP_FEATURES');
-  });
-
-  it('makes the node id from the public key', () => {
-    expect(defaultNodeId(new Uint8Array(32).fill(1))).toMatch(/^[a-z2-7]{8}$/);
-    expect(defaultNodeId(new Uint8Array(32).fill(1))).toBe(defaultNodeId(new Uint8Array(32).fill(1)));
   });
 });

@@ -74,10 +74,10 @@ export class ChannelRooms {
   readonly channels: ChannelStore;
   readonly banned: BannedGuests;
 
-  constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock }: Parts) {
+  constructor(@Inject(PARTS) { config, bus, pool, logger, metrics: registry, clock, identity }: Parts) {
     const metrics = logMetrics(registry);
     const limits = memberLimits(config);
-    this.key = new NodeKey(config);
+    this.key = new NodeKey(config, identity);
     this.prisma = createPrisma(pool);
     const node = new NodeMessages(this.key, clock);
     const events = new MembershipEvents(bus);

@@ -1,19 +1,16 @@
-import { ed25519PublicKey, fromBase64, sha256, toBase32 } from '@dcp/crypto';
 import { type ConfigTable, type Environment, loadConfig } from '@dcp/node-kit';
+import { nodeKeyMembers, nodeKeyNames, nodeKeySecrets, withNodeKey } from '@dcp/node-kit/node-key';
 import { NODE_ID } from '@dcp/protocol';
 import { z } from 'zod';
 
-const schema = z.object({
+const settings = z.object({
   databaseUrl: z.string().describe('PostgreSQL, as the role of this service'),
   databasePool: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to PostgreSQL at most'),
   natsUrl: z.string().meta({ example: 'nats://127.0.0.1:4222' }).describe('NATS servers, separated by commas'),
   natsUser: z.string().optional().describe('Bus user of this service'),
   natsPassword: z.string().optional().describe('Its password'),
   busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
-  nodeKey: z
-    .string()
-    .refine(isSeed, { error: 'not the base64 of 32 bytes' })
-    .describe("The node's Ed25519 seed, base64; the same in every service of the node"),
+  ...nodeKeyMembers,
   nodeId: z
     .string()
     .regex(NODE_ID, { error: 'not a node id (8 of a-z, 0-9)' })
@@ -30,6 +27,8 @@ const schema = z.object({
     .describe('Accepts any signature; only for measuring what signatures cost'),
 });
 
+const schema = withNodeKey(settings);
+
 export type ChannelEnvironment = z.output<typeof schema>;
 
 /** What this service can be told; `home-node` reuses it. */
@@ -42,7 +41,7 @@ export const channelConfigTable: ConfigTable<typeof schema> = {
     natsUser: 'NATS_USER',
     natsPassword: 'NATS_PASSWORD',
     busPrefix: 'DCP_BUS_PREFIX',
-    nodeKey: 'DCP_NODE_KEY',
+    ...nodeKeyNames,
     nodeId: 'DCP_NODE_ID',
     healthPort: 'DCP_HEALTH_PORT',
     logLevel: 'DCP_LOG_LEVEL',
@@ -51,7 +50,7 @@ export const channelConfigTable: ConfigTable<typeof schema> = {
     maxOwnedChannels: 'DCP_MAX_OWNED_CHANNELS',
     unsafeSkipSignatures: 'DCP_UNSAFE_SKIP_SIGNATURES',
   },
-  secrets: ['databaseUrl', 'natsPassword', 'nodeKey'],
+  secrets: ['databaseUrl', 'natsPassword', ...nodeKeySecrets],
 };
 
 /** The part of the configuration that the module itself reads, wherever its database and bus come from. */
@@ -61,17 +60,4 @@ export type ChannelConfig = Pick<ChannelEnvironment, 'nodeKey' | 'nodeId'> &
 /** Reads the environment; throws a ConfigError with all faults at once. */
 export function readConfig(env: Environment = process.env): ChannelEnvironment {
   return loadConfig(channelConfigTable, env);
-}
-
-/** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the node's public key. Crypto must be `ready`. */
-export function defaultNodeId(seed: Uint8Array): string {
-  return toBase32(sha256(ed25519PublicKey(seed))).slice(0, 8);
-}
-
-function isSeed(text: string): boolean {
-  try {
-    return fromBase64(text).length === 32;
-  } catch {
-    return false;
-  }
 }

@@ -1,12 +1,12 @@
-import { ed25519PublicKey, fromBase64, sha256, toBase32 } from '@dcp/crypto';
 import { type ConfigTable, type Environment, loadConfig } from '@dcp/node-kit';
+import { nodeKeyMembers, nodeKeyNames, nodeKeySecrets, withNodeKey } from '@dcp/node-kit/node-key';
 import { NODE_ID } from '@dcp/protocol';
 import { z } from 'zod';
 
 const count = (standard: number) => z.coerce.number().int().min(1).default(standard);
 const milliseconds = (standard: number) => z.coerce.number().int().min(20).max(3_600_000).default(standard);
 
-const schema = z
+const settings = z
   .object({
     databaseUrl: z.string().describe('PostgreSQL, as the role of this service'),
     databasePool: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to PostgreSQL at most'),
@@ -14,10 +14,7 @@ const schema = z
     natsUser: z.string().optional().describe('Bus user of this service'),
     natsPassword: z.string().optional().describe('Its password'),
     busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
-    nodeKey: z
-      .string()
-      .refine(isSeed, { error: 'not the base64 of 32 bytes' })
-      .describe("The node's Ed25519 seed, base64; the same in every service of the node"),
+    ...nodeKeyMembers,
     nodeId: z
       .string()
       .regex(NODE_ID, { error: 'not a node id (8 of a-z, 0-9)' })
@@ -84,6 +81,8 @@ const schema = z
     error: 'a certificate needs its key, and a key its certificate',
   });
 
+const schema = withNodeKey(settings);
+
 export type FederationEnvironment = z.output<typeof schema>;
 
 /** What this service can be told; `home-node` reuses it. */
@@ -96,7 +95,7 @@ export const federationConfigTable: ConfigTable<typeof schema> = {
     natsUser: 'NATS_USER',
     natsPassword: 'NATS_PASSWORD',
     busPrefix: 'DCP_BUS_PREFIX',
-    nodeKey: 'DCP_NODE_KEY',
+    ...nodeKeyNames,
     nodeId: 'DCP_NODE_ID',
     host: 'DCP_FEDERATION_HOST',
     port: 'DCP_FEDERATION_PORT',
@@ -124,7 +123,7 @@ export const federationConfigTable: ConfigTable<typeof schema> = {
     healthPort: 'DCP_HEALTH_PORT',
     logLevel: 'DCP_LOG_LEVEL',
   },
-  secrets: ['databaseUrl', 'natsPassword', 'nodeKey'],
+  secrets: ['databaseUrl', 'natsPassword', ...nodeKeySecrets],
 };
 
 type ProcessMember =
@@ -134,6 +133,7 @@ type ProcessMember =
   | 'natsUser'
   | 'natsPassword'
   | 'busPrefix'
+  | Exclude<keyof typeof nodeKeyNames, 'nodeKey'>
   | 'healthPort'
   | 'logLevel';
 
@@ -145,22 +145,9 @@ export function readConfig(env: Environment = process.env): FederationEnvironmen
   return loadConfig(federationConfigTable, env);
 }
 
-/** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the node's public key. Crypto must be `ready`. */
-export function defaultNodeId(seed: Uint8Array): string {
-  return toBase32(sha256(ed25519PublicKey(seed))).slice(0, 8);
-}
-
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
 
 /** A node that only its own machine can reach may look for others there; elsewhere that would open the inner network to strangers. */
 export function mayGoPrivate({ allowPrivate, host }: Pick<FederationConfig, 'allowPrivate' | 'host'>): boolean {
   return allowPrivate ?? LOOPBACK.test(host);
-}
-
-function isSeed(text: string): boolean {
-  try {
-    return fromBase64(text).length === 32;
-  } catch {
-    return false;
-  }
 }

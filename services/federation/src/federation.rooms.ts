@@ -71,7 +71,7 @@ export class FederationRooms {
   ) {
     const { config, bus, pool, logger, clock } = parts;
     const metrics = federationMetrics(parts.metrics);
-    this.key = new NodeKey(config);
+    this.key = new NodeKey(config, parts.identity);
     this.document = new OwnDocument(bus, this.key, clock, () => this.doorplate());
     this.trust = new TrustLevels(bus, logger);
     this.peers = new PeerStore(prisma);

@@ -1,4 +1,5 @@
 import { ConfigError, PostgresStartError } from '@dcp/node-kit';
+import { HsmError } from '@dcp/node-kit/node-key';
 
 /** EX_CONFIG of sysexits.h. */
 const EXIT_CONFIG = 78;
@@ -12,7 +13,8 @@ export function explain(error: unknown): never {
 }
 
 function explanation(error: unknown): string | undefined {
-  if (error instanceof ConfigError || error instanceof PostgresStartError) return error.message;
+  const isPlain = [ConfigError, PostgresStartError, HsmError].some((kind) => error instanceof kind);
+  if (isPlain) return (error as Error).message;
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
     return `Port ${port} of ${address} is taken: another node or program uses it. Choose another one (npm start -- --port 8009), or set DCP_HEALTH_PORT if it is ${port}.`;

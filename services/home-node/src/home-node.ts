@@ -23,7 +23,8 @@ import { startTrustChain, trustChainConfigTable } from '@dcp/service-trust-chain
 import { ready } from '@dcp/crypto';
 import type { HomeNodeConfig } from './config.js';
 import { openDatabase } from './database.js';
-import { type DatabaseService, nodeSecrets } from './secrets.js';
+import { homeIdentity } from './identity.js';
+import type { DatabaseService } from './secrets.js';
 
 export interface HomeNodeOptions {
   config: HomeNodeConfig;
@@ -74,13 +75,16 @@ export async function startHomeNode(options: HomeNodeOptions): Promise<HomeNode>
 }
 
 async function start(
-  { config, env, logger, progress = () => undefined }: HomeNodeOptions,
+  { config, env: given, logger, progress = () => undefined }: HomeNodeOptions,
   undo: Undo,
 ): Promise<HomeNode> {
   await ready();
-  const gateway = loadConfig(gatewayConfig, env);
-  const secrets = await nodeSecrets(config.dataDir);
-  const shared = { metrics: createMetrics({ service: 'home-node' }), health: createHealth(), clock: systemClock };
+  const gateway = loadConfig(gatewayConfig, given);
+  const { identity, secrets, env } = await homeIdentity(config.dataDir, given);
+  undo.add(async () => identity.close());
+  const own = { metrics: createMetrics({ service: 'home-node' }), health: createHealth(), clock: systemClock };
+  const shared = { ...own, identity };
+  identity.watch({ ...own, logger });
   const health = await startHealthServer({ ...shared, port: config.healthPort, host: '127.0.0.1' });
   undo.add(() => health.stop());
 
@@ -92,8 +96,8 @@ async function start(
   const bus = createInProcessBus({ logger, metrics: shared.metrics });
   undo.add(() => bus.close());
   const rotations = join(config.dataDir, ROTATIONS_FILE);
-  const own = { ...secrets, rotations: existsSync(rotations) ? rotations : undefined };
-  const settings = serviceEnvironment(env, own, gateway, database.urls);
+  const id = { nodeId: secrets.nodeId, rotations: existsSync(rotations) ? rotations : undefined };
+  const settings = serviceEnvironment(env, id, gateway, database.urls);
   const pool = (service: DatabaseService) => openPool(database.urls[service], service, logger, undo);
 
   progress('starting the services');
@@ -180,10 +184,10 @@ const ROTATIONS_FILE = 'rotations.json';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
-/** Each service's configuration, with what the node knows itself: its key, its database, whether strangers can reach it. */
+/** Each service's configuration, with what the node knows itself: its id, its database, whether strangers can reach it. */
 function serviceEnvironment(
   env: Environment,
-  { nodeKey, nodeId, rotations }: { nodeKey: string; nodeId?: string | undefined; rotations: string | undefined },
+  { nodeId, rotations }: { nodeId?: string | undefined; rotations: string | undefined },
   { host, port }: { host: string; port: number },
   urls: Record<DatabaseService, string>,
 ) {
@@ -194,10 +198,8 @@ function serviceEnvironment(
     NATS_URL: 'in-process',
     DCP_FEDERATION_HOST: env['DCP_FEDERATION_HOST'] ?? host,
     DCP_FEDERATION_PORT: env['DCP_FEDERATION_PORT'] ?? String(federationPort(port)),
-    DCP_NODE_ID: env['DCP_NODE_ID'] ?? nodeId,
+    DCP_NODE_ID: env['DCP_NODE_ID'] || nodeId,
     DCP_NODE_ROTATIONS_FILE: env['DCP_NODE_ROTATIONS_FILE'] ?? rotations,
-    DCP_NODE_KEY: nodeKey,
-    DCP_NODE_KEY_FILE: undefined,
     DCP_BOUND_TO: LOOPBACK.test(host) ? 'loopback' : 'network',
   });
 }

@@ -1,4 +1,5 @@
 import { randomBytes, toBase64, toHex } from '@dcp/crypto';
+import { ConfigError } from '@dcp/node-kit';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,8 +9,8 @@ export type DatabaseService = (typeof DATABASES)[number];
 
 /** What a home node makes for itself at its first start and must find again at every later one. */
 export interface NodeSecrets {
-  /** Base64 of the node's Ed25519 seed: who the node is. */
-  nodeKey: string;
+  /** Base64 of the node's Ed25519 seed: who the node is. Not there when the key lies in an HSM. */
+  nodeKey?: string;
   /** Since the key was changed for the first time: the id is made from the first one. */
   nodeId?: string;
   passwords: Record<DatabaseService, string>;
@@ -19,12 +20,33 @@ const FILE = 'secrets.json';
 
 /**
  * Reads `secrets.json` (mode 600) below the data folder; makes it when there is none. What is in it is never changed; a version that
- * brings a new service adds its password.
+ * brings a new service adds its password. Throws a ConfigError when the node's key is not where the settings say.
  */
-export async function nodeSecrets(dataDir: string): Promise<NodeSecrets> {
+export async function nodeSecrets(dataDir: string, hasHsm: boolean): Promise<NodeSecrets> {
   await mkdir(dataDir, { recursive: true, mode: 0o711 });
   const file = join(dataDir, FILE);
-  return complete(file, (await read(file)) ?? (await create(file)));
+  const secrets = (await read(file)) ?? (await create(file, hasHsm));
+  checkPlace(secrets, file, hasHsm);
+  return complete(file, secrets);
+}
+
+/** What is there, or undefined: nothing is made. */
+export async function existingSecrets(dataDir: string): Promise<NodeSecrets | undefined> {
+  return read(join(dataDir, FILE));
+}
+
+export async function replaceSecrets(dataDir: string, secrets: NodeSecrets): Promise<void> {
+  const file = join(dataDir, FILE);
+  await rename(await writeBeside(file, secrets), file);
+}
+
+/** A key is never made beside one that is there, wherever it is: others know the node by it. */
+function checkPlace({ nodeKey }: NodeSecrets, file: string, hasHsm: boolean): void {
+  const fault = (problem: string) => new ConfigError([{ variable: 'DCP_NODE_HSM_MODULE', problem }]);
+  if (hasHsm && nodeKey !== undefined)
+    throw fault(`is set, and ${file} holds the key of the node: move it into the HSM (npm run hsm -- import)`);
+  if (!hasHsm && nodeKey === undefined)
+    throw fault(`is not set, and ${file} holds no key: this node has it in an HSM, give the settings it was made with`);
 }
 
 async function read(file: string): Promise<NodeSecrets | undefined> {
@@ -39,8 +61,9 @@ async function read(file: string): Promise<NodeSecrets | undefined> {
 }
 
 /** Linked, so that two starts make one secret. */
-async function create(file: string): Promise<NodeSecrets> {
-  const secrets: NodeSecrets = { nodeKey: toBase64(randomBytes(32)), passwords: newPasswords() };
+async function create(file: string, hasHsm: boolean): Promise<NodeSecrets> {
+  const key = hasHsm ? {} : { nodeKey: toBase64(randomBytes(32)) };
+  const secrets: NodeSecrets = { ...key, passwords: newPasswords() };
   const beside = await writeBeside(file, secrets);
   await link(beside, file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

@@ -1,21 +1,18 @@
-import { ed25519PublicKey, fromBase64, sha256, toBase32 } from '@dcp/crypto';
 import { type ConfigTable, type Environment, loadConfig } from '@dcp/node-kit';
+import { nodeKeyMembers, nodeKeyNames, nodeKeySecrets, withNodeKey } from '@dcp/node-kit/node-key';
 import { NODE_ID } from '@dcp/protocol';
 import { z } from 'zod';
 
 const everyMs = (standard: number) => z.coerce.number().int().min(50).max(3_600_000).default(standard);
 
-const schema = z.object({
+const settings = z.object({
   databaseUrl: z.string().describe('PostgreSQL, as the role of this service'),
   databasePool: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to PostgreSQL at most'),
   natsUrl: z.string().meta({ example: 'nats://127.0.0.1:4222' }).describe('NATS servers, separated by commas'),
   natsUser: z.string().optional().describe('Bus user of this service'),
   natsPassword: z.string().optional().describe('Its password'),
   busPrefix: z.string().default('dcp').describe('First word of every subject: several nodes may share one NATS'),
-  nodeKey: z
-    .string()
-    .refine(isSeed, { error: 'not the base64 of 32 bytes' })
-    .describe("The node's Ed25519 seed, base64; the same in every service of the node"),
+  ...nodeKeyMembers,
   nodeId: z
     .string()
     .regex(NODE_ID, { error: 'not a node id (8 of a-z, 0-9)' })
@@ -33,6 +30,8 @@ const schema = z.object({
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 
+const schema = withNodeKey(settings);
+
 export type TrustChainEnvironment = z.output<typeof schema>;
 
 /** What this service can be told; `home-node` reuses it. */
@@ -45,7 +44,7 @@ export const trustChainConfigTable: ConfigTable<typeof schema> = {
     natsUser: 'NATS_USER',
     natsPassword: 'NATS_PASSWORD',
     busPrefix: 'DCP_BUS_PREFIX',
-    nodeKey: 'DCP_NODE_KEY',
+    ...nodeKeyNames,
     nodeId: 'DCP_NODE_ID',
     knownNodesFile: 'DCP_KNOWN_NODES_FILE',
     syncMs: 'DCP_TRUST_SYNC_MS',
@@ -54,7 +53,7 @@ export const trustChainConfigTable: ConfigTable<typeof schema> = {
     healthPort: 'DCP_HEALTH_PORT',
     logLevel: 'DCP_LOG_LEVEL',
   },
-  secrets: ['databaseUrl', 'natsPassword', 'nodeKey'],
+  secrets: ['databaseUrl', 'natsPassword', ...nodeKeySecrets],
 };
 
 type ModuleMember = 'nodeKey' | 'nodeId' | 'knownNodesFile' | 'syncMs' | 'sweepMs' | 'maxLogEntries';
@@ -65,17 +64,4 @@ export type TrustChainConfig = Pick<TrustChainEnvironment, ModuleMember>;
 /** Reads the environment; throws a ConfigError with all faults at once. */
 export function readConfig(env: Environment = process.env): TrustChainEnvironment {
   return loadConfig(trustChainConfigTable, env);
-}
-
-/** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the node's public key. Crypto must be `ready`. */
-export function defaultNodeId(seed: Uint8Array): string {
-  return toBase32(sha256(ed25519PublicKey(seed))).slice(0, 8);
-}
-
-function isSeed(text: string): boolean {
-  try {
-    return fromBase64(text).length === 32;
-  } catch {
-    return false;
-  }
 }

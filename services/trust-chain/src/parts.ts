@@ -1,4 +1,5 @@
 import type { Bus, Clock, Health, Logger, Metrics, Pool } from '@dcp/node-kit';
+import type { NodeIdentity } from '@dcp/node-kit/node-key';
 import type { TrustChainConfig } from './config.js';
 
 /** What the module is given: it opens no connection itself, so that it can live alone or in one process with others. */
@@ -11,4 +12,6 @@ export interface Parts {
   metrics: Metrics;
   health: Health;
   clock: Clock;
+  /** The node's key, where it lies in an HSM; else it is the seed of the configuration. */
+  identity?: NodeIdentity;
 }

@@ -1,4 +1,5 @@
 import { type Logger, openServiceProcess, type Stoppable } from '@dcp/node-kit';
+import { openNodeIdentity } from '@dcp/node-kit/node-key';
 import { startTrustChain } from './trust-chain.module.js';
 import type { TrustChainEnvironment } from './config.js';
 import { SERVICE } from './database.js';
@@ -9,9 +10,11 @@ export async function runTrustChain(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<Stoppable> {
+  const identity = await openNodeIdentity(config);
   const own = await openServiceProcess(SERVICE, config, logger, signal);
+  identity.watch(own.parts);
   const pool = await own.openPool(config.databaseUrl, config.databasePool);
-  const service = await startTrustChain({ ...own.parts, config, pool });
+  const service = await startTrustChain({ ...own.parts, config, pool, identity });
   own.started();
-  return { stop: () => own.stop(() => service.stop()) };
+  return { stop: () => own.stop(() => service.stop()).finally(() => identity.close()) };
 }

@@ -42,10 +42,10 @@ export class TrustChainRooms {
   readonly spread: SpreadService;
   readonly sweeper: Sweeper;
 
-  constructor({ config, bus, pool, logger, metrics: registry, clock }: Parts) {
+  constructor({ config, bus, pool, logger, metrics: registry, clock, identity }: Parts) {
     const { maxLogEntries, syncMs: everyMs } = config;
     const metrics = trustMetrics(registry);
-    const key = new NodeKey(config);
+    const key = new NodeKey(config, identity);
     const ownNode = key.nodeId;
     this.prisma = createPrisma(pool);
     const [logs, levels, decisions] = [new LogStore(pool), new LevelStore(pool), new DecisionStore(pool)];

@@ -2,28 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  defaultNodeId,
   ed25519PublicKey,
   formatKey,
   fromBase64,
   nodePostQuantumKey,
   nodeTokenKey,
   ready,
-  sha256,
   signDigest,
   signHybrid,
-  toBase32,
   toBase64,
 } from '@dcp/crypto';
 import {
-  MAX_ROTATIONS,
+  changedKey,
   NODE_ID,
   parseJson,
   parseWith,
   type RotationsFile,
   rotationsFile,
-  rotationsTo,
   SESSION_LIFETIME_MS,
-  signingInput,
 } from '@dcp/protocol';
 import { CliError } from '../cli-error.js';
 import type { Context } from '../context.js';
@@ -63,32 +60,28 @@ export async function rotateKeyCommand(context: Context, options: RotateOptions)
 }
 
 async function nextRotations({ seed, nodeId, rotations }: KeyPlace, next: Uint8Array): Promise<RotationsFile> {
-  const before = await readRotations(rotations);
-  if (before !== undefined && before.node !== nodeId)
-    throw new CliError('usage', `${rotations} is about the node ${before.node}, not ${nodeId}`);
-  const steps = rotationsTo(publicKey(seed), before?.rotations ?? []);
-  if (steps === undefined) throw new CliError('usage', `${rotations} does not lead to the key that the node has now`);
-  if (steps.length >= MAX_ROTATIONS)
-    throw new CliError('usage', `The key was changed ${MAX_ROTATIONS} times: other nodes follow no further`);
   const now = Date.now();
-  const postQuantum = nodePostQuantumKey(seed).seed;
-  const keys = { from: publicKey(seed), to: publicKey(next), to_pq: nodePostQuantumKey(next).key };
-  const plain = { node: nodeId, ...keys, issued: new Date(now).toISOString() };
-  const hybrid = signHybrid({ ed25519: seed, mlDsa: postQuantum }, signingInput('NODE', plain));
-  const step = { ...plain, hybrid };
-  const { publicKey: tokenKey, keyId: kid } = nodeTokenKey(seed);
-  const until = new Date(now + SESSION_LIFETIME_MS).toISOString();
-  const live = (before?.token_keys ?? []).filter((one) => one.kid !== kid && Date.parse(one.until) > now);
-  return {
+  const seeds = { ed25519: seed, mlDsa: nodePostQuantumKey(seed).seed };
+  const token = nodeTokenKey(seed);
+  const changed = changedKey(await readRotations(rotations), {
     node: nodeId,
-    rotations: [...steps, { ...step, signature: signDigest(seed, signingInput('NODE', step)) }],
-    token_keys: [...live, { kid, x: base64url(tokenKey), until }],
-  };
+    from: publicKey(seed),
+    to: publicKey(next),
+    to_pq: nodePostQuantumKey(next).key,
+    former: { kid: token.keyId, x: base64url(token.publicKey), until: now + SESSION_LIFETIME_MS },
+    now,
+    sign: (preimage) => signDigest(seed, preimage),
+    signHybrid: (preimage) => signHybrid(seeds, preimage),
+  });
+  if ('refused' in changed) throw new CliError('usage', `${rotations} ${changed.refused}`);
+  return changed.file;
 }
 
 async function dataFolder(folder: string, wanted: string | undefined): Promise<KeyPlace> {
   const file = join(folder, 'secrets.json');
-  const secrets = parseJson(await readOrSay(file)) as { nodeKey: string; nodeId?: string };
+  const secrets = parseJson(await readOrSay(file)) as { nodeKey?: string; nodeId?: string };
+  if (secrets.nodeKey === undefined)
+    throw new CliError('usage', 'The key of this node lies in an HSM: change it with npm run hsm -- rotate');
   const seed = seedOf(secrets.nodeKey, file);
   const nodeId = secrets.nodeId ?? idOf(wanted ?? process.env['DCP_NODE_ID'], seed);
   return {
@@ -157,11 +150,11 @@ function seedOf(text: string, file: string): Uint8Array {
   throw new CliError('usage', `${file} holds no node key (the base64 of 32 bytes)`);
 }
 
-/** Profile §2: the first 8 characters of lower-case base32 of SHA-256 of the first public key, unless it was given. */
+/** The id that was given, or the one of the first key. */
 function idOf(given: string | undefined, seed: Uint8Array): string {
   if (given !== undefined && !NODE_ID.test(given))
     throw new CliError('usage', `${given} is no node id (8 of a-z, 0-9)`);
-  return given ?? toBase32(sha256(ed25519PublicKey(seed))).slice(0, 8);
+  return given ?? defaultNodeId(ed25519PublicKey(seed));
 }
 
 function publicKey(seed: Uint8Array): string {

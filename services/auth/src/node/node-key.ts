@@ -1,22 +1,22 @@
 import {
-  ed25519KeyPair,
+  defaultNodeId,
+  type Ed25519Signer,
   formatKey,
-  fromBase64,
-  hkdf,
   nodePostQuantumKey,
+  type NodeRoot,
   nodeTokenKey,
   type Secret,
   signDigest,
   signHybrid,
   toBase32,
-  toUtf8,
 } from '@dcp/crypto';
+import { type NodeIdentity, seedIdentity } from '@dcp/node-kit/node-key';
 import { type SignedType, signingInput, withoutSignatures } from '@dcp/protocol';
-import { type AuthConfig, defaultNodeId } from '../config.js';
+import type { AuthConfig } from '../config.js';
 
 /**
- * The node's secrets, all made from its one seed, so that replicas agree without sharing state (ADR 9). Nothing here is ever
- * printed or sent.
+ * The node's secrets, all but the key that signs made from one root, so that replicas agree without sharing state (ADR 9, ADR 29).
+ * Nothing here is ever printed or sent.
  */
 export class NodeKey {
   readonly nodeId: string;
@@ -30,27 +30,29 @@ export class NodeKey {
   readonly decoySecret: Uint8Array;
   /** `ml-dsa-65:` text of the key that signs beside it. */
   readonly postQuantumKey: string;
-  readonly #seed: Secret;
+  readonly #signer: Ed25519Signer;
+  readonly #root: NodeRoot;
   readonly #postQuantumSeed: Secret;
 
   /** Needs `ready()` of the crypto library. */
-  constructor(config: Pick<AuthConfig, 'nodeKey' | 'nodeId'>) {
-    const seed = fromBase64(config.nodeKey);
-    const pair = ed25519KeyPair(seed);
-    this.#seed = pair.seed;
-    this.publicKey = formatKey('ed25519', pair.publicKey);
-    const { key, seed: postQuantumSeed } = nodePostQuantumKey(seed);
+  constructor(
+    config: Pick<AuthConfig, 'nodeKey' | 'nodeId'>,
+    { signer, root }: Pick<NodeIdentity, 'signer' | 'root'> = seedIdentity(config.nodeKey),
+  ) {
+    [this.#signer, this.#root] = [signer, root];
+    this.publicKey = formatKey('ed25519', signer.publicKey);
+    const { key, seed: postQuantumSeed } = nodePostQuantumKey(root);
     [this.postQuantumKey, this.#postQuantumSeed] = [key, postQuantumSeed];
-    this.nodeId = config.nodeId ?? defaultNodeId(seed);
-    const token = nodeTokenKey(seed);
+    this.nodeId = config.nodeId ?? defaultNodeId(signer.publicKey);
+    const token = nodeTokenKey(root);
     [this.tokenSeed, this.tokenPublicKey, this.tokenKeyId] = [token.seed, token.publicKey, token.keyId];
-    this.challengeSecret = hkdf(seed, toUtf8('DCP-CHALLENGE-SECRET-V1'));
-    this.decoySecret = hkdf(seed, toUtf8('DCP-DECOY-SECRET-V1'));
+    this.challengeSecret = root.derive('DCP-CHALLENGE-SECRET-V1');
+    this.decoySecret = root.derive('DCP-DECOY-SECRET-V1');
   }
 
   /** The owner's invite: the same on every replica; `generation` counts those that were used. */
   ownerInvite(generation: number): string {
-    return toBase32(hkdf(this.#seed, toUtf8(`DCP-OWNER-INVITE-V1\0${generation}`), 16));
+    return toBase32(this.#root.derive(`DCP-OWNER-INVITE-V1\0${generation}`, 16));
   }
 
   /** A node document with both signatures of the node (TYPE NODE). */
@@ -62,12 +64,12 @@ export class NodeKey {
   /** By the Ed25519 and the ML-DSA-65 key. */
   private signHybrid(type: SignedType, object: object): string {
     return signHybrid(
-      { ed25519: this.#seed, mlDsa: this.#postQuantumSeed },
+      { ed25519: this.#signer, mlDsa: this.#postQuantumSeed },
       signingInput(type, withoutSignatures(object)),
     );
   }
 
   sign(type: SignedType, object: object): string {
-    return signDigest(this.#seed, signingInput(type, object));
+    return signDigest(this.#signer, signingInput(type, object));
   }
 }

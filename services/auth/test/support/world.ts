@@ -9,7 +9,7 @@ import {
   type SessionsRevoked,
   type UserMoved,
 } from '@dcp/contracts';
-import { fromBase64, randomBytes, ready, toBase64 } from '@dcp/crypto';
+import { defaultNodeId, ed25519PublicKey, fromBase64, randomBytes, ready, toBase64 } from '@dcp/crypto';
 import {
   type Bus,
   connectNatsBus,
@@ -25,7 +25,7 @@ import {
   silentLogger,
 } from '@dcp/node-kit';
 import { type FakeClock, fakeClock, startNats, startPostgres, type TestNats, type TestPostgres } from '@dcp/testkit';
-import { authConfigTable, defaultNodeId } from '../../src/config.js';
+import { authConfigTable } from '../../src/config.js';
 import { type RunningAuth, startAuth } from '../../src/index.js';
 
 export type BusKind = 'in-process' | 'nats';
@@ -54,7 +54,7 @@ export interface InstanceOptions {
  */
 export class World {
   readonly nodeKey = toBase64(randomBytes(32));
-  readonly nodeId = defaultNodeId(fromBase64(this.nodeKey));
+  readonly nodeId = defaultNodeId(ed25519PublicKey(fromBase64(this.nodeKey)));
   /** Begins between two seconds, as real clocks do. */
   readonly clock: FakeClock = fakeClock(Date.parse('2026-01-01T00:00:00.500Z'));
   readonly revoked: SessionsRevoked[] = [];

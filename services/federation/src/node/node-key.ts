@@ -1,18 +1,17 @@
 import {
-  ed25519KeyPair,
+  defaultNodeId,
+  type Ed25519Signer,
   formatKey,
-  fromBase64,
-  hkdf,
   nodePostQuantumKey,
   type Secret,
   signDigest,
   signHybrid,
-  toUtf8,
 } from '@dcp/crypto';
+import { type NodeIdentity, seedIdentity } from '@dcp/node-kit/node-key';
 import { type SignedType, signingInput, withoutSignatures } from '@dcp/protocol';
-import { defaultNodeId, type FederationConfig } from '../config.js';
+import type { FederationConfig } from '../config.js';
 
-/** The node as an author of signatures. Its seed never leaves this object. */
+/** The node as an author of signatures. Its keys never leave this object, or not even the HSM. */
 export class NodeKey {
   readonly nodeId: string;
   /** `ed25519:` text of the public key. */
@@ -21,19 +20,20 @@ export class NodeKey {
   readonly tlsSecret: Uint8Array;
   /** `ml-dsa-65:` text of the key that signs beside it. */
   readonly postQuantumKey: string;
-  readonly #seed: Secret;
+  readonly #signer: Ed25519Signer;
   readonly #postQuantumSeed: Secret;
 
   /** Needs `ready()` of the crypto library. */
-  constructor(config: Pick<FederationConfig, 'nodeKey' | 'nodeId'>) {
-    const seed = fromBase64(config.nodeKey);
-    const pair = ed25519KeyPair(seed);
-    this.#seed = pair.seed;
-    this.publicKey = formatKey('ed25519', pair.publicKey);
-    const { key, seed: postQuantumSeed } = nodePostQuantumKey(seed);
+  constructor(
+    config: Pick<FederationConfig, 'nodeKey' | 'nodeId'>,
+    { signer, root }: Pick<NodeIdentity, 'signer' | 'root'> = seedIdentity(config.nodeKey),
+  ) {
+    this.#signer = signer;
+    this.publicKey = formatKey('ed25519', signer.publicKey);
+    const { key, seed: postQuantumSeed } = nodePostQuantumKey(root);
     [this.postQuantumKey, this.#postQuantumSeed] = [key, postQuantumSeed];
-    this.nodeId = config.nodeId ?? defaultNodeId(seed);
-    this.tlsSecret = hkdf(seed, toUtf8('DCP-FEDERATION-TLS-V1'));
+    this.nodeId = config.nodeId ?? defaultNodeId(signer.publicKey);
+    this.tlsSecret = root.derive('DCP-FEDERATION-TLS-V1');
   }
 
   /** A node document with both signatures of the node (TYPE NODE). */
@@ -45,12 +45,12 @@ export class NodeKey {
   /** By the Ed25519 and the ML-DSA-65 key. */
   signHybrid(type: SignedType, object: object): string {
     return signHybrid(
-      { ed25519: this.#seed, mlDsa: this.#postQuantumSeed },
+      { ed25519: this.#signer, mlDsa: this.#postQuantumSeed },
       signingInput(type, withoutSignatures(object)),
     );
   }
 
   sign(type: SignedType, object: object): string {
-    return signDigest(this.#seed, signingInput(type, object));
+    return signDigest(this.#signer, signingInput(type, object));
   }
 }

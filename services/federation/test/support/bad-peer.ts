@@ -1,5 +1,6 @@
 import { connect, type TLSSocket } from 'node:tls';
 import {
+  defaultNodeId,
   ed25519PublicKey,
   formatHash,
   formatKey,
@@ -12,7 +13,6 @@ import {
 } from '@dcp/crypto';
 import { FEDERATION_PROTOCOL, signingInput } from '@dcp/protocol';
 import { WebSocket } from 'ws';
-import { defaultNodeId } from '../../src/config.js';
 
 /** What a scripted peer does otherwise than it should. */
 export interface Deviation {
@@ -40,7 +40,10 @@ export class BadPeer {
   #wake: () => void = () => undefined;
   #end: (code: number) => void = () => undefined;
 
-  constructor(seed: string = toBase64(randomBytes(32)), nodeId: string = defaultNodeId(fromBase64(seed))) {
+  constructor(
+    seed: string = toBase64(randomBytes(32)),
+    nodeId: string = defaultNodeId(ed25519PublicKey(fromBase64(seed))),
+  ) {
     this.seed = seed;
     this.nodeId = nodeId;
     this.closed = new Promise((resolve) => (this.#end = resolve));

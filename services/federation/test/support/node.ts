@@ -1,5 +1,14 @@
 import { AUTH, FEDERATION, type NodeLevel, PEER, type PeerCall, type PeerKind, TRUST } from '@dcp/contracts';
-import { randomBytes, ready, signDigest, toBase64, fromBase64, ed25519PublicKey, formatKey } from '@dcp/crypto';
+import {
+  defaultNodeId,
+  randomBytes,
+  ready,
+  signDigest,
+  toBase64,
+  fromBase64,
+  ed25519PublicKey,
+  formatKey,
+} from '@dcp/crypto';
 import {
   type Bus,
   createHealth,
@@ -17,7 +26,7 @@ import {
 } from '@dcp/node-kit';
 import { DcpError, signingInput, type TrustLevel } from '@dcp/protocol';
 import { startPostgres, type TestPostgres } from '@dcp/testkit';
-import { defaultNodeId, federationConfigTable } from '../../src/config.js';
+import { federationConfigTable } from '../../src/config.js';
 import { type RunningFederation, startFederation } from '../../src/index.js';
 
 /** One instance of the federation service. */
@@ -49,7 +58,7 @@ const QUICK = {
 /** A node: its own database and bus, the federation service in as many instances as wanted, other services played by the test. */
 export class TestNode {
   readonly seed = toBase64(randomBytes(32));
-  readonly nodeId = defaultNodeId(fromBase64(this.seed));
+  readonly nodeId = defaultNodeId(ed25519PublicKey(fromBase64(this.seed)));
   /** What a peer has asked, in order. */
   readonly asked: { kind: string; call: PeerCall<Record<string, unknown>> }[] = [];
   /** The trust chain does not answer. */

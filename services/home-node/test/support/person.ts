@@ -14,7 +14,7 @@ export interface Person {
 }
 
 /** Makes an account at the node, with one device, and connects it. */
-export async function resident(node: TestNode, username: string): Promise<Person> {
+export async function resident(node: Pick<TestNode, 'id' | 'endpoint'>, username: string): Promise<Person> {
   const { id, endpoint } = node;
   const identity = await createIdentity(
     { username, homeNode: { id, endpoint }, kdf: 'pbkdf2' },

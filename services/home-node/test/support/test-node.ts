@@ -21,6 +21,11 @@ export class TestNode {
     return new TestNode(id, folder, await freePort(), await freePort(), env);
   }
 
+  /** The same node, to be started with other settings. */
+  with(env: Record<string, string>): TestNode {
+    return new TestNode(this.id, this.folder, this.port, this.federationPort, { ...this.env, ...env });
+  }
+
   get endpoint(): string {
     return `ws://127.0.0.1:${this.port}`;
   }

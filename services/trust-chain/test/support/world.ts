@@ -9,7 +9,7 @@ import {
   TRUST,
   type UserStanding,
 } from '@dcp/contracts';
-import { ed25519PublicKey, formatKey, randomBytes, ready, toBase64 } from '@dcp/crypto';
+import { defaultNodeId, ed25519PublicKey, formatKey, randomBytes, ready, toBase64 } from '@dcp/crypto';
 import {
   type Bus,
   connectNatsBus,
@@ -35,7 +35,7 @@ import {
   type TestNats,
   type TestPostgres,
 } from '@dcp/testkit';
-import { defaultNodeId, trustChainConfigTable } from '../../src/config.js';
+import { trustChainConfigTable } from '../../src/config.js';
 import { type RunningTrustChain, startTrustChain } from '../../src/index.js';
 
 export type BusKind = 'in-process' | 'nats';
@@ -123,7 +123,7 @@ export class TrustNode {
     readonly connect: (service: Service) => Promise<Bus>,
     readonly admin: Pool,
   ) {
-    this.id = defaultNodeId(this.#seed);
+    this.id = defaultNodeId(ed25519PublicKey(this.#seed));
     this.key = formatKey('ed25519', ed25519PublicKey(this.#seed));
   }
 
