@@ -254,12 +254,14 @@ describe('who is there, between nodes', () => {
     await eventually(() => expect(heardAt(home)).toContainEqual(last), GUARD_MS);
     expect(heardAt(home).every(({ user_id, message }) => user_id === own.user_id && message === undefined)).toBe(true);
     await eventually(() => expect(heardAt(first)).toContainEqual({ ...last, node_id: home.nodeId }), GUARD_MS);
+    const began = performance.now();
     for (let batch = 0; batch < 120; batch++) say(Array.from({ length: 60 }, () => own));
     await eventually(
       async () => expect(await atHome.metrics.text()).toMatch(/refused_total\{reason="flood",.*\} [1-9]/),
       GUARD_MS,
     );
-    expect(heardAt(home).length).toBeLessThan(6_200);
+    // 6,000 a minute: a slow machine lets a hundred more in every second.
+    expect(heardAt(home).length).toBeLessThan(6_200 + (performance.now() - began) / 10);
     peer.close();
   });
 
