@@ -28,6 +28,20 @@ function row(output: string, ...first: string[]): string[] {
   return found.slice(1, -1);
 }
 
+function expectLink(output: string): void {
+  const loads = [
+    'posts, 20 channels × 8',
+    'posts, 20 channels × 8, and their entries back',
+    'route_message, 160 under way',
+  ];
+  for (const load of loads) {
+    const [, routed, carried, cpu = ''] = row(output, load);
+    expect(routed).toMatch(/^[\d,.]+$/);
+    expect(carried).toMatch(/^[\d,.]+\/s$/);
+    expect(cpu).toMatch(/home federation [\d,.]+.*reader federation [\d,.]+.*bench [\d,.]+/);
+  }
+}
+
 function expectFederation(output: string): void {
   const [near, far] = ["the channel's node", 'the other node'];
   for (const what of [near, far]) {
@@ -67,6 +81,7 @@ describe('the smoke bench', () => {
         /\| [\d,.]+ ms\s+\| [\d,.]+ ms\s+\| [\d,.]+ ms\s+\| [\d,.]+ µs/,
       );
       expectFederation(output.slice(output.indexOf('Federation:')));
+      expectLink(output.slice(output.indexOf('Link:')));
     },
     GUARD_MS,
   );

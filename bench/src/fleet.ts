@@ -1,3 +1,4 @@
+import { type House, startHouse } from './benches/link/house.js';
 import { Cleanup } from './cleanup.js';
 import { type BenchNode, WITHOUT_SIGNATURES } from './node-under-bench/bench-node.js';
 import { startOneProcess } from './node-under-bench/one-process.js';
@@ -35,6 +36,15 @@ export class Fleet {
 
   two(): Promise<TwoNodes> {
     return this.shared('two', () => startTwoNodes(this.cleanup, this.env));
+  }
+
+  /** Two federation services that trust each other; everything around them is played by the bench. */
+  houses(): Promise<[House, House]> {
+    const start = (own: string, other: string) => startHouse(this.cleanup, own, other, this.env);
+    return this.shared('houses', async () => [
+      await start('benchhom', 'benchfar'),
+      await start('benchfar', 'benchhom'),
+    ]);
   }
 
   router(): Promise<Subject> {

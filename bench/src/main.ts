@@ -4,6 +4,7 @@ import { benchCrowd } from './benches/federation/crowd.js';
 import { benchFederation } from './benches/federation/federation.js';
 import { benchIdle } from './benches/idle.js';
 import { benchLat } from './benches/lat.js';
+import { benchOneLink } from './benches/link/link.js';
 import { benchPeers } from './benches/peers/peers.js';
 import { benchProfile } from './benches/profile.js';
 import { benchSmoke } from './benches/smoke.js';
@@ -36,6 +37,7 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
       joins: 50,
     }),
   crowd: (fleet) => benchCrowd(fleet, { members: Number(options[0] ?? 99_900), joins: 50 }),
+  link: (fleet) => benchOneLink(fleet, { seconds: 8, warmUpSeconds: 3 }, options.map(Number)),
   peers: (fleet) => benchPeers(fleet, { idle: 800, readers: 200, posts: 100, warmUp: 10, restMs: 8_000 }),
   profile: (fleet) => benchProfile(fleet),
 };

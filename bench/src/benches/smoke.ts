@@ -3,6 +3,7 @@ import { benchFan } from './fan.js';
 import { benchFederation, type FederationSizes } from './federation/federation.js';
 import { benchIdle } from './idle.js';
 import { benchLat } from './lat.js';
+import { benchOneLink, type OneLinkSizes } from './link/link.js';
 import { benchPeers, type PeersSizes } from './peers/peers.js';
 import { benchThroughput } from './throughput.js';
 
@@ -24,6 +25,7 @@ const MINUTE = {
     joins: 10,
   },
   peers: { idle: 80, readers: 20, posts: 20, warmUp: 5, restMs: 2_000 },
+  link: { seconds: 2, warmUpSeconds: 1 },
 } satisfies Sizes;
 
 /** Only shows that everything runs through. */
@@ -38,6 +40,7 @@ const TINY = {
     joins: 3,
   },
   peers: { idle: 8, readers: 4, posts: 5, warmUp: 1, restMs: 200 },
+  link: { seconds: 0.5, warmUpSeconds: 0.2 },
 } satisfies Sizes;
 
 interface Sizes {
@@ -47,6 +50,7 @@ interface Sizes {
   idle: Parameters<typeof benchIdle>[1];
   federation: FederationSizes;
   peers: PeersSizes;
+  link: OneLinkSizes;
 }
 
 /** Every bench but the large one, in small, on one set of nodes. The idle one comes first: it weighs a gateway that has done nothing yet. */
@@ -58,4 +62,5 @@ export async function benchSmoke(fleet: Fleet, tiny: boolean): Promise<void> {
   await benchFan(fleet, sizes.fan);
   await benchFederation(fleet, sizes.federation);
   await benchPeers(fleet, sizes.peers);
+  await benchOneLink(fleet, sizes.link);
 }

@@ -15,10 +15,12 @@ const encoder = new TextEncoder();
 // A byte order mark is not swallowed: it would make two byte strings one text.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += HEX[byte];
   return text;
 }
 
@@ -27,7 +29,9 @@ export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) {
     throw new CryptoError('invalid_encoding', 'not valid hex');
   }
-  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(at * 2, at * 2 + 2), 16));
+  const bytes = new Uint8Array(text.length / 2);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(text.slice(at * 2, at * 2 + 2), 16);
+  return bytes;
 }
 
 /** Lower-case base32 without padding. 10 random bytes make the 16 characters of a message id (profile §1). */

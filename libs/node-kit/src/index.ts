@@ -9,6 +9,7 @@ export type { ConfigTable, Environment } from './config/config-table.js';
 export { describeConfig } from './config/describe-config.js';
 export { loadConfig } from './config/load-config.js';
 export { databaseFailure, failureCode, isRetryableTransaction } from './database/database-errors.js';
+export { Gathered } from './database/gathered.js';
 export { applyMigrations, type MigrationOptions } from './database/migrations.js';
 export { createPool, type Pool, type PoolClient, type PoolOptions } from './database/pool.js';
 export { ensureServiceDatabase, type ServiceDatabaseOptions, serviceSchema } from './database/service-database.js';

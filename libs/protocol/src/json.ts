@@ -17,7 +17,7 @@ export function parseJson(text: string): Json {
   const value = parse(text);
   const roundTrips = stringify(value) === text;
   if (!roundTrips) scanMembers(text);
-  if (!roundTrips || !isPlain(text) || countOpenings(text) > MAX_JSON_DEPTH) checkValues(value, 0);
+  if (!roundTrips || !isPlain(text) || mayBeDeep(text)) checkValues(value, 0);
   return value;
 }
 
@@ -42,13 +42,14 @@ function isPlain(text: string): boolean {
   return text.isWellFormed() && !text.includes('\\u');
 }
 
-function countOpenings(text: string): number {
+/** More openings than may be nested; a long text has so many near its beginning. */
+function mayBeDeep(text: string): boolean {
   let openings = 0;
-  for (let i = 0; i < text.length; i++) {
+  for (let i = 0; i < text.length && openings <= MAX_JSON_DEPTH; i++) {
     const code = text.charCodeAt(i);
     if (code === 0x7b || code === 0x5b) openings++;
   }
-  return openings;
+  return openings > MAX_JSON_DEPTH;
 }
 
 /** Refuses what a parsed value must not hold. Exported for values that did not come through `parseJson`. */

@@ -82,8 +82,8 @@ export class FederationRooms {
     this.names = new Names(config.dnsServers, mayGoPrivate(config));
     this.discovery = new DiscoveryService(this.key.nodeId, this.#pinning, this.peers, this.names, known, logger);
     const rates = new StrangerRates(config.unknownAsksAMinute);
-    const replicas = new ReplicaStore(prisma);
-    const received = new ReceiveService({ peers: this.peers, replicas, clock, logger, metrics });
+    const replicas = new ReplicaStore(prisma, pool);
+    const received = new ReceiveService({ replicas, clock, logger, metrics });
     const entries = received.receive.bind(received);
     this.answers = new AnswerService(this.trust, rates, bus, metrics, logger, { entries });
     const answer = this.answers.answer.bind(this.answers);

@@ -2,7 +2,7 @@ import { fromBase64, nodePostQuantumKey, randomBytes, signHybrid, toBase64 } fro
 import { signingInput } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { BadPeer, type Deviation, tlsVersionOf } from './support/bad-peer.js';
+import { BadPeer, type Deviation, protocolOf, tlsVersionOf } from './support/bad-peer.js';
 import { type Instance, TestNode } from './support/node.js';
 
 describe('a peer that breaks the rules', () => {
@@ -176,6 +176,11 @@ describe('a peer that breaks the rules', () => {
   it('[DCP-15.3-01] the port speaks TLS 1.3 only', async () => {
     expect(await tlsVersionOf(place, 'TLSv1.3')).toBe('TLSv1.3');
     expect(await tlsVersionOf(place, 'TLSv1.2')).toBeNull();
+  });
+
+  it('a client that names protocols gets HTTP/1.1 or no connection', async () => {
+    expect(await protocolOf(place, ['h2', 'http/1.1'])).toBe('http/1.1');
+    expect(await protocolOf(place, ['h2'])).toBeNull();
   });
 
   describe('by HTTPS', () => {

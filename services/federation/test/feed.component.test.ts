@@ -96,6 +96,24 @@ describe('entries of a home on their way to other nodes', () => {
     expect(await atReader.metrics.text()).not.toMatch(/dcp_federation_order_conflicts_total\{.*\} 1/);
   });
 
+  it('are noted as taken when nothing follows; were the note lost, the last batch would be offered again and heard once', async () => {
+    channels.join(room, reader.nodeId);
+    await arrives([1]);
+    channels.post(room, 3);
+    await arrives(upTo(4));
+    const noted = async () => (await atHome.pool.query('select seq, sent_to from feed_cursors')).rows;
+    await eventually(async () => expect(await noted()).toEqual([{ seq: '4', sent_to: null }]), GUARD_MS);
+    const { from, to, prev_head, head } = replicas.batches.at(-1)?.order ?? { from: 0, to: 0 };
+    const back = 'update feed_cursors set seq = $1, head = $2, sent_to = $3, sent_head = $4';
+    await atHome.pool.query(back, [from - 1, prev_head, to, head]);
+    await atHome.stop();
+    channels.post(room, 2);
+    atHome = await home.start();
+    await arrives(upTo(6));
+    expect(replicas.batches.flatMap(({ seqs }) => seqs)).toEqual(upTo(6));
+    await eventually(async () => expect(await noted()).toEqual([{ seq: '6', sent_to: null }]), GUARD_MS);
+  });
+
   it('are tried again when the replica refuses them for now', async () => {
     channels.join(room, reader.nodeId);
     replicas.failing = new DcpError('CHANNEL_NOT_FOUND');

@@ -9,6 +9,7 @@ import type { Asks } from '../replicas/asks.js';
 import type { HomeDirectory } from '../replicas/home-directory.js';
 import { clearRetired } from '../replicas/replica.store.js';
 import { isAway, isAwayCode } from './away.js';
+import { HeardNodes } from './heard-nodes.js';
 import type { NoticeStore } from './notice.store.js';
 import { type ClaimedNode, type OutgoingNodeStore, RENEW_MS } from './outgoing-node.store.js';
 import { aimPosts, type OutgoingStore, type WaitingPost } from './outgoing.store.js';
@@ -64,6 +65,7 @@ export class OutgoingSender {
   readonly #running = new Set<Promise<void>>();
   #stopped = false;
   #attached: Attached | undefined;
+  readonly #heard = new HeardNodes((nodeId) => this.#track(this.#due(nodeId)));
 
   constructor(private readonly parts: SenderParts) {}
 
@@ -79,6 +81,7 @@ export class OutgoingSender {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timers.forEach((timer) => clearInterval(timer));
+    this.#heard.stop();
     await this.#looking;
     await Promise.allSettled(this.#running);
   }
@@ -94,7 +97,7 @@ export class OutgoingSender {
 
   /** A node was heard: what waits for it, here or at another instance, is due. */
   heard(nodeId: string): void {
-    this.#track(this.#due(nodeId));
+    if (!this.#stopped) this.#heard.heard(nodeId);
   }
 
   async sweep(): Promise<void> {
@@ -189,6 +192,7 @@ export class OutgoingSender {
     }));
     const results = await this.#ask(nodeId, posts);
     const blocked = new Set<string>();
+    const ordered: WaitingPost[] = [];
     for (const [i, post] of waiting.entries()) {
       const result = results[i];
       const pair = `${post.channelId} ${post.userId}`;
@@ -196,8 +200,13 @@ export class OutgoingSender {
       // The home took a later post of an author whose earlier one it did not: the later one is asked for again, and answered alike.
       if (result === undefined || blocked.has(pair)) continue;
       if ('error' in result) await this.#refuse(post, result.error);
-      else await this.parts.posts.settle(post.channelId, [post.id]);
+      else ordered.push(post);
     }
+    for (const [channelId, some] of Map.groupBy(ordered, (post) => post.channelId))
+      await this.parts.posts.settle(
+        channelId,
+        some.map(({ id }) => id),
+      );
     // Whoever says that he is not the home of what waits for him may be right: it waits for the wrong one.
     const strays = waiting.filter((_, i) => isNotTheHome(results[i]));
     if (strays.length > 0) await this.#aim(strays.map(({ channelId }) => channelId));

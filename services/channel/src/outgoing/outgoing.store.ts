@@ -1,9 +1,11 @@
-import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
+import { Gathered, type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
 import { dueAtOnce } from './outgoing-node.store.js';
 
 /** Posts that wait at most, of one user in one channel and in one channel. */
 const MAX_OF_USER = 100;
 const MAX_OF_CHANNEL = 1_000;
+/** Batches of posts whose question is one statement. */
+const MAX_GATHERED = 64;
 
 /** A post for another node. */
 export interface OutgoingPost {
@@ -15,6 +17,8 @@ export interface OutgoingPost {
   /** The stored form. */
   body: string;
 }
+
+type Pair = Pick<OutgoingPost, 'channelId' | 'userId'>;
 
 export interface WaitingPost extends OutgoingPost {
   n: string;
@@ -57,6 +61,8 @@ const FIRST = `
     ) as wanted
   ) as p join channels c on c.channel_id = p.channel_id
   where p.before < $3 order by p.n`;
+
+const SETTLE = 'delete from outgoing_posts where channel_id = $1 and id = any($2::text[])';
 
 const EXPIRED = `
   select ${COLUMNS} from outgoing_posts p join channels c on c.channel_id = p.channel_id
@@ -102,20 +108,31 @@ interface Row {
 
 /** Posts that their channels' homes have not answered. */
 export class OutgoingStore {
+  /** Every batch of posts asks, before anything else. */
+  readonly #waiting: Gathered<Pair[], Pair[]>;
+
   constructor(
     private readonly pool: Pool,
     /** Of this node. */
     private readonly nodeId: string,
-  ) {}
+  ) {
+    this.#waiting = new Gathered((batches) => this.#readWaiting(batches), MAX_GATHERED);
+  }
 
-  /** Pairs of channel and user for which something waits: what comes after it must wait too. */
-  async waiting(posts: Pick<OutgoingPost, 'channelId' | 'userId'>[]): Promise<{ channelId: string; userId: string }[]> {
+  /** Pairs of channel and user for which something waits: what comes after it must wait too. There may be more than were asked for. */
+  waiting(posts: Pair[]): Promise<Pair[]> {
+    return this.#waiting.run(posts);
+  }
+
+  async #readWaiting(batches: Pair[][]): Promise<Pair[][]> {
+    const pairs = batches.flat();
     const { rows } = await this.pool.query<Pick<Row, 'channel_id' | 'user_id'>>({
       name: 'outgoing_waiting',
       text: WAITING,
-      values: [posts.map(({ channelId }) => channelId), posts.map(({ userId }) => userId)],
+      values: [pairs.map(({ channelId }) => channelId), pairs.map(({ userId }) => userId)],
     });
-    return rows.map((row) => ({ channelId: row.channel_id, userId: row.user_id }));
+    const found = rows.map((row) => ({ channelId: row.channel_id, userId: row.user_id }));
+    return batches.map(() => found);
   }
 
   /** Keeps posts for the homes of their channels, in their order; one result for each. */
@@ -153,10 +170,7 @@ export class OutgoingStore {
 
   /** Posts that were ordered, or refused. */
   async settle(channelId: string, ids: string[]): Promise<void> {
-    await this.pool.query('delete from outgoing_posts where channel_id = $1 and id = any($2::text[])', [
-      channelId,
-      ids,
-    ]);
+    await this.pool.query({ name: 'outgoing_settle', text: SETTLE, values: [channelId, ids] });
   }
 
   /** What waits since before a time, the oldest first. */

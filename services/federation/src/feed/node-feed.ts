@@ -27,6 +27,10 @@ const PAGE = 200;
 /** Below what one frame may carry, with room for its envelope. */
 const MAX_BATCH_BYTES = 400 * 1024;
 const ANSWER_MS = 20_000;
+/** Names of an entry's members, and its number. */
+const MEMBER_BYTES = 100;
+/** A UTF-16 unit in a JSON string: `\u0000`. */
+const MOST_BYTES_OF_UNIT = 6;
 
 /** Brings one node what it has not taken of the channels in which it has members, over one link. */
 export class NodeFeed {
@@ -35,6 +39,8 @@ export class NodeFeed {
   readonly #active = new Map<string, Promise<void>>();
   readonly #again = new Map<string, NodeJS.Timeout>();
   readonly #failures = new Map<string, number>();
+  /** Channels whose last batch was taken, which the database does not know yet. */
+  readonly #unwritten = new Set<string>();
   /** Before that it is not known where the node is. */
   #isStarted = false;
   #stopped = false;
@@ -95,6 +101,7 @@ export class NodeFeed {
   async #feed(channelId: string): Promise<void> {
     try {
       while (!this.#stopped && this.link.isUp && (await this.#step(channelId)));
+      await this.#noteTaken(channelId);
       this.#failures.delete(channelId);
     } catch (error) {
       this.#later(channelId, error);
@@ -114,15 +121,23 @@ export class NodeFeed {
     const entries = fitting(page.entries.filter(({ seq }) => seq <= until));
     const order = this.#order(channelId, cursor, entries);
     if (order === undefined) return false;
+    // What was taken before is written by the same statement.
     await this.#kept(cursors.put(this.lease, channelId, cursor, { to: order.to, head: order.head }));
+    this.#unwritten.delete(channelId);
     const batch: EntryBatch & { order: OrderStatement } = { channel_id: channelId, name: page.name, entries, order };
     const { last_seq } = (await this.link.ask('entries', batch, ANSWER_MS)) as { last_seq?: unknown };
     if (typeof last_seq !== 'number' || last_seq < order.to) throw new BehindError(last_seq);
-    const taken = { seq: order.to, head: order.head, sentTo: null, epoch: cursor.epoch };
-    await this.#kept(cursors.put(this.lease, channelId, taken));
-    this.#cursors.set(channelId, taken);
+    this.#cursors.set(channelId, { seq: order.to, head: order.head, sentTo: null, epoch: cursor.epoch });
+    this.#unwritten.add(channelId);
     metrics.fed.inc(entries.length);
     return true;
+  }
+
+  /** When nothing follows. Were it lost, the node would be offered its last batch again. */
+  async #noteTaken(channelId: string): Promise<void> {
+    const taken = this.#cursors.get(channelId);
+    if (!this.#unwritten.delete(channelId) || taken === undefined) return;
+    await this.#kept(this.parts.cursors.put(this.lease, channelId, taken));
   }
 
   /**
@@ -201,11 +216,19 @@ class BehindError extends Error {
 }
 
 /** As many as fit into one frame; at least one. */
-function fitting(entries: readonly Entry[]): Entry[] {
+function fitting(entries: Entry[]): Entry[] {
+  if (entries.reduce((sum, entry) => sum + atMost(entry), 0) <= MAX_BATCH_BYTES) return entries;
   let bytes = 0;
   const over = entries.findIndex((entry, at) => {
     bytes += Buffer.byteLength(JSON.stringify(entry));
     return at > 0 && bytes > MAX_BATCH_BYTES;
   });
   return entries.slice(0, over < 0 ? entries.length : over);
+}
+
+/** Bytes of an entry as JSON, never less than it really has: most batches are so small that nobody has to count. */
+function atMost({ id, type, author, received_at, body }: Entry): number {
+  return (
+    MEMBER_BYTES + MOST_BYTES_OF_UNIT * (id.length + type.length + author.length + received_at.length + body.length)
+  );
 }

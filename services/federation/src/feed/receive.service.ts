@@ -1,10 +1,9 @@
 import { verifySigned } from '@dcp/crypto';
 import type { Clock, Logger } from '@dcp/node-kit';
-import { orderStatement, type OrderStatement, parseWith, signingInput } from '@dcp/protocol';
+import { orderStatement, parseWith, signingInput } from '@dcp/protocol';
 import { z } from 'zod';
 import type { FederationMetrics } from '../metrics.js';
 import { keyBytes, untrue } from '../peers/document-checks.js';
-import type { PeerStore } from '../peers/peer.store.js';
 import { judgeOrder, type HeardOrder } from './judge-order.js';
 import type { ReplicaStore } from './replica.store.js';
 import { headAfter } from './running-head.js';
@@ -19,7 +18,6 @@ const entriesBody = z.looseObject({
 type Batch = z.infer<typeof entriesBody>;
 
 export interface ReceiveParts {
-  peers: PeerStore;
   replicas: ReplicaStore;
   clock: Clock;
   logger: Logger;
@@ -40,8 +38,8 @@ export class ReceiveService {
     pass: (body: Record<string, unknown>) => Promise<object>,
   ): Promise<object> {
     const batch = parseWith(entriesBody, body);
-    await this.#checkSignature(home, batch, body);
-    const heard = await this.parts.replicas.find(batch.channel_id);
+    const { key, heard } = await this.parts.replicas.heard(home, batch.channel_id);
+    checkSignature(key, batch, body);
     switch (judgeOrder(heard, this.#shown(home, batch, heard))) {
       case 'take':
         return await this.#take(home, batch, heard, await pass(body));
@@ -56,23 +54,8 @@ export class ReceiveService {
       case 'stopped':
         throw untrue('order_conflict');
       case 'conflict':
-        return await this.#stop(batch, heard?.lastOrder);
+        return await this.#stop(batch);
     }
-  }
-
-  async #checkSignature(
-    home: string,
-    { channel_id, entries, order }: Batch,
-    body: Record<string, unknown>,
-  ): Promise<void> {
-    const peer = await this.parts.peers.find(home);
-    const signed = signingInput('ORDER', body['order'] as object);
-    if (peer === undefined || !verifySigned(keyBytes(peer.key), signed, order.signature))
-      throw untrue('order_signature');
-    const { from, to, prev_head, head } = order;
-    const consecutive = entries.every(({ seq }, at) => seq === from + at);
-    if (order.channel_id !== channel_id || !consecutive || to !== from + entries.length - 1) throw untrue('order_hash');
-    if (headAfter(prev_head, entries) !== head) throw untrue('order_hash');
   }
 
   #shown(home: string, { entries, order }: Batch, heard: HeardOrder | undefined) {
@@ -87,11 +70,25 @@ export class ReceiveService {
     return { last_seq };
   }
 
-  async #stop({ channel_id, order }: Batch, before: OrderStatement | undefined): Promise<never> {
+  async #stop({ channel_id, order }: Batch): Promise<never> {
     const { replicas, clock, logger, metrics } = this.parts;
-    await replicas.stop(channel_id, { first: before, second: order }, new Date(clock.now()));
+    await replicas.stop(channel_id, order, new Date(clock.now()));
     metrics.conflicts.inc();
     logger.error({ channel_id, from: order.from, to: order.to }, 'a home has signed two orders of one channel');
     throw untrue('order_conflict');
   }
+}
+
+/** `key`: the home's; undefined: nobody knows the node. */
+function checkSignature(
+  key: string | undefined,
+  { channel_id, entries, order }: Batch,
+  body: Record<string, unknown>,
+): void {
+  const signed = signingInput('ORDER', body['order'] as object);
+  if (key === undefined || !verifySigned(keyBytes(key), signed, order.signature)) throw untrue('order_signature');
+  const { from, to, prev_head, head } = order;
+  const consecutive = entries.every(({ seq }, at) => seq === from + at);
+  if (order.channel_id !== channel_id || !consecutive || to !== from + entries.length - 1) throw untrue('order_hash');
+  if (headAfter(prev_head, entries) !== head) throw untrue('order_hash');
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { headAfter, nextHead } from './running-head.js';
+import { headAfter } from './running-head.js';
 
 describe('the running hash of an order', () => {
   it('is what its description says', () => {
     const body = createHash('sha256').update('{"a":1}').digest();
     const bytes = Buffer.concat([Buffer.alloc(32), Buffer.from([0, 0, 0, 0, 0, 0, 1, 2]), body]);
     const expected = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    expect(nextHead(null, { seq: 258, body: '{"a":1}' })).toBe(expected);
+    expect(headAfter(null, [{ seq: 258, body: '{"a":1}' }])).toBe(expected);
   });
 
   it('depends on every body, on every number and on what was before', () => {

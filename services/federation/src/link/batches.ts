@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { formatHash, verifySigned } from '@dcp/crypto';
+import { hash } from 'node:crypto';
+import { verifySigned } from '@dcp/crypto';
 import { batchHeader, MAX_BATCH_FRAMES, parseJson, parseWith, signingInput } from '@dcp/protocol';
 import type { NodeKey } from '../node/node-key.js';
 import { untrue } from '../peers/document-checks.js';
@@ -19,7 +19,7 @@ function statement(direction: Direction, counter: number, hash: string): object 
 }
 
 function hashOf(bytes: Uint8Array): string {
-  return formatHash(createHash('sha256').update(bytes).digest());
+  return `sha256:${hash('sha256', bytes)}`;
 }
 
 /** Numbers and signs what this node says on a link (profile §6). */

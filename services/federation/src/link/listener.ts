@@ -52,7 +52,7 @@ export class Listener {
     private readonly parts: ListenerParts,
     tls: TlsIdentity,
   ) {
-    const options = { cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.3' as const };
+    const options = { cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.3' as const, ALPNCallback };
     this.#server = createServer(
       { ...options, headersTimeout: HANDSHAKE_MS, requestTimeout: HANDSHAKE_MS, handshakeTimeout: HANDSHAKE_MS },
       parts.http,
@@ -129,6 +129,11 @@ export class Listener {
     ws.close(reason === 'duplicate' ? CLOSED.duplicate : CLOSED.untrue, code);
     setTimeout(() => ws.terminate(), 1_000).unref();
   }
+}
+
+/** As Node's own list of `http/1.1` would choose; but of that list every connection keeps a copy, and with it a part of a 64 KiB pool. */
+function ALPNCallback({ protocols }: { protocols: string[] }): string | undefined {
+  return protocols.find((protocol) => protocol === 'http/1.1');
 }
 
 function refuse(socket: Duplex, status: string): void {

@@ -137,6 +137,18 @@ export class BadPeer {
   }
 }
 
+/** The protocol that a port chooses of those that a client names (RFC 7301); null where it refuses him. */
+export function protocolOf(place: string, ALPNProtocols: string[]): Promise<string | false | null> {
+  const [host, port] = place.split(':');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port), rejectUnauthorized: false, ALPNProtocols }, () => {
+      resolve(socket.alpnProtocol);
+      socket.destroy();
+    });
+    socket.on('error', () => resolve(null));
+  });
+}
+
 /** What a port says to a client that knows only an older TLS. */
 export function tlsVersionOf(place: string, maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<string | null> {
   const [host, port] = place.split(':');
