@@ -21,6 +21,7 @@ describe('who is there, between nodes', () => {
   const heard = new Map<TestNode, RemotePresence[]>();
   const gone = new Map<TestNode, string[]>();
   const logs = new Map<TestNode, Replicas>();
+  const pools = new Map<TestNode, Instance['pool']>();
 
   const heardAt = (node: TestNode) => heard.get(node) ?? [];
   const statusesAt = (node: TestNode, user: string) =>
@@ -45,11 +46,19 @@ describe('who is there, between nodes', () => {
     });
   const linked = async (node: TestNode, instance: Instance = atHome) =>
     await node.ask(home.nodeId, 'user_lookup', { user_id: 'x' }, { via: home.place(instance) });
+  const started = async (node: TestNode, env: Record<string, string>) => {
+    const instance = await node.start({ env });
+    pools.set(node, instance.pool);
+    return instance;
+  };
+  /** Its replica has the channel, and the node has written down who orders it: only then it believes words about who is there. */
   const joined = async (node: TestNode, channel: string) => {
     const replicas = logs.get(node) ?? new Replicas(node);
     logs.set(node, replicas);
     channels.join(channel, node.nodeId);
     await eventually(() => expect(replicas.seqs(channel).length).toBeGreaterThan(0), GUARD_MS);
+    const heads = 'select 1 from replica_heads where channel_id = $1';
+    await eventually(async () => expect((await pools.get(node)?.query(heads, [channel]))?.rowCount).toBe(1), GUARD_MS);
   };
   const open = async (host: string, house?: Parameters<typeof TestNode.open>[1]) => {
     const node = await TestNode.open(host, house);
@@ -72,13 +81,14 @@ describe('who is there, between nodes', () => {
     heard.clear();
     gone.clear();
     logs.clear();
+    pools.clear();
   });
 
   /** Both readers are in the room, and only the first in the other one. */
   const meet = async (ofHome: Record<string, string> = WANTED, ofReaders: Record<string, string> = WANTED) => {
-    atHome = await home.start({ env: ofHome });
+    atHome = await started(home, ofHome);
     for (const reader of [first, second]) {
-      await reader.start({ env: ofReaders });
+      await started(reader, ofReaders);
       await linked(reader);
       await joined(reader, room);
     }
@@ -192,10 +202,10 @@ describe('who is there, between nodes', () => {
 
   it('who comes later hears who is there, and who went while there was no link', async () => {
     trustEachOther();
-    atHome = await home.start({ env: WANTED });
+    atHome = await started(home, WANTED);
     const [there, left] = [userOf(home), userOf(home, 'carl-7x9k')];
     keeps(home, there, room);
-    const atFirst = await first.start({ env: WANTED });
+    const atFirst = await started(first, WANTED);
     await linked(first);
     await joined(first, room);
     await eventually(() => expect(statusesAt(first, there)).toContain('online'), GUARD_MS);
@@ -205,7 +215,7 @@ describe('who is there, between nodes', () => {
     heard.clear();
     await eventually(async () => expect(await atHome.metrics.text()).toMatch(/federation_links\{.*\} 0/), GUARD_MS);
     shows(home, 'offline', { user_id: left });
-    await first.start({ env: WANTED });
+    await started(first, WANTED);
     await linked(first);
     await eventually(() => expect(statusesAt(first, there)).toContain('online'), GUARD_MS);
     await eventually(() => expect(statusesAt(first, left)).toContain('offline'), GUARD_MS);
@@ -281,9 +291,9 @@ describe('who is there, between nodes', () => {
       many.answers('user_lookup', () => ({}));
       channels = new HomeChannels(many);
       await many.bus.flush();
-      const [here, there] = [await many.start({ env: WANTED }), await many.start({ env: WANTED })];
-      let atFirst = await first.start({ env: WANTED });
-      await second.start({ env: WANTED });
+      const [here, there] = [await started(many, WANTED), await started(many, WANTED)];
+      let atFirst = await started(first, WANTED);
+      await started(second, WANTED);
       const reach = (reader: TestNode, instance: Instance) =>
         reader.ask(many.nodeId, 'user_lookup', { user_id: 'x' }, { via: many.place(instance) });
       await reach(first, here);
@@ -292,7 +302,7 @@ describe('who is there, between nodes', () => {
       shows(first, 'online');
       await eventually(() => expect(statusesAt(second, userOf(first))).toEqual(['online']), GUARD_MS);
       await atFirst.stop();
-      atFirst = await first.start({ env: WANTED });
+      atFirst = await started(first, WANTED);
       await reach(first, there);
       await second.stopAll();
       await eventually(() => expect(gone.get(many)).toContain(second.nodeId), GUARD_MS);
