@@ -19,6 +19,9 @@ import { extended } from './verified-log.js';
 
 /** A log that was asked for so lately is not asked for again; its node says at once when it grows. */
 const FRESH_MS = 60_000;
+/** A node that did not answer is not asked for what is known of its users before then: nobody waits for it again and again. */
+const AWAY_MS = 10_000;
+const MAX_AWAY = 10_000;
 const PROFILE_MS = 300_000;
 const MAX_PROFILES = 10_000;
 /** Less than a gateway waits for its answer. */
@@ -53,6 +56,8 @@ export interface RemoteUsersParts {
 export class RemoteUsersService {
   readonly #profiles = new LRUCache<string, Profile>({ max: MAX_PROFILES, ttl: PROFILE_MS });
   readonly #asking = new Map<string, Promise<unknown>>();
+  /** Until when, by the clock of the node. */
+  readonly #away = new LRUCache<string, number>({ max: MAX_AWAY });
 
   constructor(private readonly parts: RemoteUsersParts) {}
 
@@ -128,6 +133,7 @@ export class RemoteUsersService {
       throw new DcpError('FEDERATION_ERROR', { reason: 'foreign_user', user_id: userId });
     const before = (await this.parts.store.find([userId])).get(userId);
     if (before === undefined) return;
+    this.#away.delete(nodeId);
     await this.parts.store.expire(userId);
     const now = (await this.#current([userId])).get(userId);
     for (const entry of now?.entries.slice(before.head) ?? []) this.#tell(now as RemoteLog, entry);
@@ -150,11 +156,17 @@ export class RemoteUsersService {
 
   /** A node that is away or lies changes nothing: what was known of its users stays. */
   async #readAgain(nodeId: string, users: string[], known: Map<string, RemoteLog>): Promise<void> {
+    const isAway = (this.#away.get(nodeId) ?? 0) > this.parts.clock.now();
+    if (isAway && users.every((userId) => known.has(userId))) return;
     const id = `${nodeId} ${users.join()}`;
     const running = this.#asking.get(id);
     if (running !== undefined) return void (await running);
     const reading = this.#read(nodeId, users, known)
-      .catch((error: unknown) => this.parts.logger.info({ err: error, node: nodeId }, 'device logs were not answered'))
+      .then(() => this.#away.delete(nodeId))
+      .catch((error: unknown) => {
+        if (isUnreachable(error)) this.#away.set(nodeId, this.parts.clock.now() + AWAY_MS);
+        this.parts.logger.info({ err: error, node: nodeId }, 'device logs were not answered');
+      })
       .finally(() => this.#asking.delete(id));
     this.#asking.set(id, reading);
     await reading;
@@ -211,4 +223,8 @@ export class RemoteUsersService {
       throw new DcpError('NODE_UNREACHABLE', { node_id: nodeId, reason: error.details['reason'] });
     }
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof DcpError && error.code === 'NODE_UNREACHABLE';
 }
