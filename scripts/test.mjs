@@ -41,7 +41,8 @@ ensureChromium();
 ensureNetworks();
 await ensureHsm();
 // With words behind `npm test --` only the tests whose path holds one of them run, and no checks.
-const rings = only.length === 0 ? RINGS : [{ name: only.join(', '), paths: only }];
+const serial = only.some((word) => /faults|e2e/.test(word));
+const rings = only.length === 0 ? RINGS : [{ name: only.join(', '), paths: only, serial }];
 if (only.length === 0) for (const [name, command, args] of CHECKS) await check(name, command, args);
 const scratch = mkdtempSync(join(tmpdir(), 'dcp-test-'));
 for (const ring of rings) await runRing(ring);

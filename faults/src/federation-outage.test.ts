@@ -13,8 +13,9 @@ import { untilNone } from './until-none.js';
 
 /** As many as wait at a node at most for one user in one channel. */
 const EACH = 100;
-const ROOMS = FULL ? 100 : 5;
-const USERS_OF_ROOM = FULL ? 10 : 4;
+// Small rooms: each post is read by every member in this one process.
+const ROOMS = FULL ? 500 : 5;
+const USERS_OF_ROOM = FULL ? 2 : 4;
 const ROOMS_OF_USER = FULL ? 10 : 5;
 const USERS = (ROOMS * USERS_OF_ROOM) / ROOMS_OF_USER;
 const MESSAGES = ROOMS * USERS_OF_ROOM * EACH;
