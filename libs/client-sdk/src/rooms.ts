@@ -206,18 +206,24 @@ export class Rooms {
   private async joinByLink(text: string): Promise<Joined> {
     const link = parseLink(text);
     if (link.kind !== 'channel') throw new DcpError('INVALID_MESSAGE_FORMAT', { reason: 'a link to a person' });
-    const { channelId, via, secret } = link;
-    const reference = this.channels.has(channelId) ? channelId : await this.referenceAt(channelId, via);
+    const { channelId, via } = link;
+    if (this.channels.has(channelId) || via === this.host) return await this.joinAt(channelId, link.secret, text);
+    const met = await this.meet(via).catch((error: unknown) => asDcpError(error));
+    const isHere = met instanceof DcpError || met === this.nodeId;
+    try {
+      return await this.joinAt(isHere ? channelId : `${channelId}@${met}`, link.secret, text);
+    } catch (error) {
+      // The host may have been another address of the own node, which need not know any other nodes; it was not.
+      if (met instanceof DcpError && asDcpError(error).code === 'CHANNEL_NOT_FOUND') throw met;
+      throw error;
+    }
+  }
+
+  private async joinAt(reference: string, secret: string | undefined, link: string): Promise<Joined> {
     if (secret === undefined) return await this.join(reference);
     // Now the node knows whom to ask; that a stranger is told nothing of a private channel is no failure.
     await this.find(reference).catch(ignoreNotFound);
-    return await this.joinEncrypted(channelId, text);
-  }
-
-  private async referenceAt(channelId: string, via: string): Promise<string> {
-    if (via === this.host) return channelId;
-    const nodeId = await this.meet(via);
-    return nodeId === this.nodeId ? channelId : `${channelId}@${nodeId}`;
+    return await this.joinEncrypted(reference.split('@')[0] ?? reference, link);
   }
 
   private async contact(text: string): Promise<string> {
