@@ -14,7 +14,7 @@ jest.setTimeout(180_000);
 
 describe('dcp channel', () => {
   let folder: string;
-  const nodes: SpawnedService[] = [];
+  const nodes = new Map<string, SpawnedService>();
   const ports: Record<string, number> = {};
 
   const dcp = (profile: string, ...args: string[]) =>
@@ -38,7 +38,7 @@ describe('dcp channel', () => {
   });
 
   afterAll(async () => {
-    for (const node of nodes) await node.kill();
+    for (const node of nodes.values()) await node.kill();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -56,7 +56,7 @@ describe('dcp channel', () => {
       DCP_DRAIN_MS: '0',
       DCP_KNOWN_NODES_FILE: file,
     };
-    nodes.push(await spawnService({ script: HOME_NODE, env, ready: /Ctrl-C/, guardMs: 60_000 }));
+    nodes.set(id, await spawnService({ script: HOME_NODE, env, ready: /Ctrl-C/, guardMs: 60_000 }));
   }
 
   async function signUp(profile: string, node: string): Promise<void> {
@@ -95,7 +95,7 @@ describe('dcp channel', () => {
     const refused = await dcp('anna', 'channel', 'replace-home', name, '--confirm');
     expect(refused).toMatchObject({ code: 1, out: '' });
     expect(refused.err).toMatch(/not lost/);
-    await nodes[1]?.kill();
+    await nodes.get('southnod')?.kill();
     const seen = await dcp('anna', 'channel', 'replace-home', name);
     expect(seen).toMatchObject({ code: 0, err: '' });
     expect(seen.out).toMatch(/NODE\s+FROM\s+TO\nnorthnod\s+1\s+\d+\n.*southnod does not answer[^]*--confirm/);
