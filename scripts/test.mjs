@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { failuresOf } from './failures.mjs';
 import { buildPkcs11 } from './pkcs11.mjs';
 import { build, install, node24, root, run, say } from './toolchain.mjs';
 
@@ -32,6 +33,7 @@ const CHECKS = [
 ];
 
 const totals = { passed: 0, failed: 0 };
+const failures = [];
 const only = process.argv.slice(2);
 
 await install();
@@ -49,6 +51,7 @@ for (const ring of rings) await runRing(ring);
 rmSync(scratch, { recursive: true, force: true });
 if (existsSync(join(root, 'conformance', 'coverage.mjs')))
   await check('coverage report', node24(), ['conformance/coverage.mjs', '--check']);
+if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed === 0 ? 0 : 1);
 
@@ -56,7 +59,9 @@ async function check(name, command, args) {
   say(`check: ${name}`);
   const code = await run(command, args, { env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' } });
   totals[code === 0 ? 'passed' : 'failed']++;
-  if (code !== 0) console.error(`check failed: ${name}`);
+  if (code === 0) return;
+  console.error(`check failed: ${name}`);
+  failures.push(`check: ${name}`);
 }
 
 async function runRing({ name, paths, serial = false }) {
@@ -86,7 +91,10 @@ function count(name, report, code) {
   const failed =
     (result?.numFailedTests ?? 0) + (result?.numRuntimeErrorTestSuites ?? 0) + (result?.numPendingTests ?? 0);
   totals.failed += failed === 0 && code !== 0 ? 1 : failed;
-  if (failed > 0 || code !== 0) console.error(`tests failed: ${name}`);
+  const told = failuresOf(result ?? {}, root);
+  if (failed === 0 && code === 0) return;
+  console.error(`tests failed: ${name}`);
+  failures.push(...(told.length > 0 ? told : [`${name}: ended with ${code}`]));
 }
 
 /** A real NATS: NATS_URL, the binary, or Debian's package where this may be installed; otherwise one line that says what to do. */

@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await crowd?.leave();
-  await node?.kill();
+  await node?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

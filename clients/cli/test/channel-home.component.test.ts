@@ -38,7 +38,7 @@ describe('dcp channel', () => {
   });
 
   afterAll(async () => {
-    for (const node of nodes.values()) await node.kill();
+    for (const node of nodes.values()) await node.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -47,7 +47,7 @@ describe('dcp on the command line', () => {
   });
 
   afterAll(async () => {
-    await node?.kill();
+    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -45,7 +45,7 @@ describe('dcp federation on the command line', () => {
   });
 
   afterAll(async () => {
-    await node?.kill();
+    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

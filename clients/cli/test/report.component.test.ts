@@ -59,7 +59,7 @@ describe('dcp report on the command line', () => {
   });
 
   afterAll(async () => {
-    await node?.kill();
+    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -53,7 +53,7 @@ describe('dcp trust on the command line', () => {
   });
 
   afterAll(async () => {
-    await node?.kill();
+    await node?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

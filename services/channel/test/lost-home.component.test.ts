@@ -196,6 +196,8 @@ describe.each(BOTH_BUSES)('channels whose home is gone for good, over the %s bus
     const removal = sealed.entry(m.alice, 'user_removed', m.carol.userId);
     const change = { session: m.alice.session, channel_id: sealed.id, entry: removal };
     expect(await m.at(A).bus.request(CHANNEL.changeState, change)).toMatchObject({ changed: true, epoch: 1 });
+    // Until B has heard that it was lost, it orders as before.
+    await eventually(async () => expect(await m.kept(sealed.id, B)).toMatchObject({ home_node: A }), 25_000);
     expect(errorOf(await m.at(B).postOne(sealedPost(m.bob, sealed.id, 0)))).toMatchObject({
       details: { reason: 'stale_epoch' },
     });
@@ -315,8 +317,10 @@ describe.each(BOTH_BUSES)('channels whose home is gone for good, over the %s bus
 
   it('are followed by nobody to whom the home still answers; when it has heard of it, by everybody', async () => {
     const { id } = await lost();
+    // C hears nothing while B is gone, and both later; only the line between A and B stays cut.
+    m.bridge.cut.add(C);
     await claim(id, A);
-    // The line between A and B is still cut; C hears both.
+    m.bridge.cutLines.add(`${A} ${B}`);
     m.bridge.cut.clear();
     const records = (await m.home(id)).handovers;
     const told = { step: 'told', channel_id: id, handovers: records };

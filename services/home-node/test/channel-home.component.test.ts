@@ -25,7 +25,15 @@ describe('a channel that moves between three home nodes', () => {
   ];
   const start = (node: TestNode) => node.start(...nodes.filter((other) => other !== node));
   const all = async (channelId: string, expected: string[], people = [alice, bob, carol]) => {
-    for (const person of people) await eventually(() => expect(texts(person, channelId)).toEqual(expected), GUARD_MS);
+    for (const person of people)
+      await eventually(() => {
+        expect({ who: person.userId, heard: texts(person, channelId) }).toEqual({
+          who: person.userId,
+          heard: expected,
+        });
+      }, GUARD_MS).catch((error: unknown) => {
+        throw new Error(nodes.map((node) => node.said()).join('\n'), { cause: error });
+      });
   };
   const channel = async (name: string) => {
     const { channelId } = await alice.client.create(name);

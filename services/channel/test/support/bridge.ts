@@ -38,6 +38,8 @@ export class Bridge {
   up = true;
   /** Nodes that hear nobody and are not heard. */
   readonly cut = new Set<string>();
+  /** Pairs of nodes, `a b`, that do not hear each other. */
+  readonly cutLines = new Set<string>();
   /** Banned users, as the trust chains of both nodes have it. */
   readonly banned: UserStanding[] = [];
   trust: TrustLevel = 'monitored';
@@ -122,8 +124,7 @@ export class Bridge {
   }
 
   async #carry(from: string, to: string, kind: PeerKind, body: object): Promise<{ body: Record<string, unknown> }> {
-    if (!this.up || this.cut.has(from) || this.cut.has(to) || !PEER_KINDS.includes(kind))
-      throw new DcpError('NODE_UNREACHABLE');
+    if (!this.up || this.#isCut(from, to) || !PEER_KINDS.includes(kind)) throw new DcpError('NODE_UNREACHABLE');
     this.asked.push(kind);
     if (this.hang !== undefined) await this.hang;
     const answer = await this.ask(from, to, kind, body);
@@ -140,7 +141,7 @@ export class Bridge {
     for (const home of this.ends) {
       const { channels } = await home.bus.request(CHANNEL.audience, {});
       for (const channel of channels) {
-        for (const node of channel.nodes) if (!this.#isStill(node.node_id)) await this.#feedOne(home, channel, node);
+        for (const node of channel.nodes) await this.#feedOne(home, channel, node);
       }
     }
   }
@@ -148,6 +149,7 @@ export class Bridge {
   /** The lines that were cut are there again, and all nodes notice. */
   join(): void {
     this.cut.clear();
+    this.cutLines.clear();
     this.stalled.clear();
     for (const { nodeId, bus } of this.ends) {
       for (const other of this.ends)
@@ -156,8 +158,8 @@ export class Bridge {
     void this.feed();
   }
 
-  #isStill(nodeId: string): boolean {
-    return this.cut.has(nodeId) || this.stalled.has(nodeId);
+  #isCut(a: string, b: string): boolean {
+    return this.cut.has(a) || this.cut.has(b) || this.cutLines.has(`${a} ${b}`) || this.cutLines.has(`${b} ${a}`);
   }
 
   async #feedOne(
@@ -166,7 +168,7 @@ export class Bridge {
     { node_id: to, since, until = Infinity }: AudienceNode,
   ): Promise<void> {
     const key = `${to} ${channel_id} ${home_epoch}`;
-    while (this.up && !this.cut.has(home.nodeId) && !this.#isStill(to)) {
+    while (this.up && !this.stalled.has(to) && !this.#isCut(home.nodeId, to)) {
       const after = this.#cursors.get(key) ?? Math.max(since, begun) - 1;
       const batch = await home.bus.request(CHANNEL.range, { channel_id, after, limit: PAGE });
       const entries = batch.entries.filter(({ seq }) => seq <= until);

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
 
+const LINES = 40;
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
 
 /** A home node in a process of its own, which can be stopped, killed and started again. */
@@ -28,6 +29,12 @@ export class TestNode {
 
   get endpoint(): string {
     return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** The end of what it has logged, for the error of a test. */
+  said(): string {
+    const lines = this.process?.output().split('\n') ?? [];
+    return [`${this.id}:`, ...lines.slice(-LINES)].join('\n');
   }
 
   /** Knows and trusts these nodes from the beginning. */
