@@ -227,8 +227,11 @@ export const KEYS = {
     'gateway',
   ),
 
-  /** A node can be reached: what waits for it goes now, before the messages that it unlocks. Resolves within some seconds. */
-  relay: rpc<{ node_id: string }, { waits: boolean }>('keys.relay', 'keys', 'federation'),
+  /**
+   * A node can be reached: what waits for it goes now, before the messages that it unlocks. Resolves within some seconds; `moves`: it did not
+   * have enough of them, and whoever asks again comes further.
+   */
+  relay: rpc<{ node_id: string }, { waits: boolean; moves?: boolean }>('keys.relay', 'keys', 'federation'),
 
   /** Everything of a removed account. Safe to repeat. */
   forgetUser: rpc<{ user_id: string }, { deleted: number }>('keys.forget-user', 'keys', 'auth'),

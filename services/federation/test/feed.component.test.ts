@@ -1,4 +1,5 @@
-import { PEER } from '@dcp/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KEYS, PEER } from '@dcp/contracts';
 import { DcpError } from '@dcp/protocol';
 import { captureLogger, eventually } from '@dcp/testkit';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -71,6 +72,42 @@ describe('entries of a home on their way to other nodes', () => {
     await arrives(upTo(301));
     const seen = replicas.batches.flatMap(({ seqs }) => seqs);
     expect(seen).toEqual(upTo(301));
+  });
+
+  it('[DCP-12.3-06] wait until the last key has gone before them, while keys go', async () => {
+    channels.join(room, reader.nodeId);
+    await arrives([1]);
+    const port = String(atReader.federation.port);
+    await atReader.stop();
+    channels.post(room, 3);
+    const seen: number[] = [];
+    home.bus.serve(
+      KEYS.relay,
+      async () => {
+        await delay(300);
+        seen.push(replicas.seqs(room).length);
+        return { waits: seen.length < 4, moves: true };
+      },
+      'keys',
+    );
+    await home.bus.flush();
+    await reader.start({ env: { DCP_FEDERATION_PORT: port } });
+    await arrives(upTo(4));
+    expect(seen).toEqual([1, 1, 1, 1]);
+  });
+
+  it('do not wait for keys that do not go', async () => {
+    channels.join(room, reader.nodeId);
+    await arrives([1]);
+    const port = String(atReader.federation.port);
+    await atReader.stop();
+    channels.post(room, 3);
+    let asked = 0;
+    home.bus.serve(KEYS.relay, () => ({ waits: ++asked > 0, moves: false }), 'keys');
+    await home.bus.flush();
+    await reader.start({ env: { DCP_FEDERATION_PORT: port } });
+    await arrives(upTo(4));
+    expect(asked).toBe(1);
   });
 
   it('go on where they were after a restart of the home', async () => {

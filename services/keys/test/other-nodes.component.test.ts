@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { FEDERATION, KEYS, PEER, type PeerKind } from '@dcp/contracts';
 import type { Rpc, Subscription } from '@dcp/node-kit';
 import { DcpError } from '@dcp/protocol';
@@ -15,6 +16,7 @@ interface Bridge {
   fault: DcpError | undefined;
   /** The answer is lost on its way back. */
   deaf: boolean;
+  pauseMs: number;
   lie: ((honest: Record<string, unknown>) => object) | undefined;
   subscription: Subscription;
 }
@@ -26,6 +28,7 @@ function bridge(from: World, to: World): Bridge {
     async ({ node_id, kind, body }) => {
       self.asked.push(kind);
       if (self.fault !== undefined) throw self.fault;
+      if (self.pauseMs > 0) await delay(self.pauseMs);
       if (node_id !== THERE) throw new DcpError('NODE_UNREACHABLE', { node_id });
       const call = { peer: { node_id: HERE, trust: 'trusted' as const }, body };
       const honest = await to.federationBus.request(
@@ -57,7 +60,7 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     await here.federationBus.flush();
   });
   beforeEach(async () => {
-    Object.assign(link, { asked: [], fault: undefined, deaf: false, lie: undefined });
+    Object.assign(link, { asked: [], fault: undefined, deaf: false, pauseMs: 0, lie: undefined });
     alice = owner(someone(HERE));
     bob = await reachable(there, 2, someone(THERE));
   });
@@ -149,12 +152,28 @@ describe.each(BOTH_BUSES)('keys between nodes over the %s bus', (kind) => {
     await send(here, alice, message(bob));
     const federation = here.federationBus;
     // Several attempts fail: the next one by itself is far off.
-    expect(await federation.request(KEYS.relay, { node_id: THERE }, { timeoutMs: 10_000 })).toEqual({ waits: true });
+    expect(await federation.request(KEYS.relay, { node_id: THERE }, { timeoutMs: 10_000 })).toEqual({
+      waits: true,
+      moves: false,
+    });
     expect(await bodies()).toHaveLength(0);
     link.fault = undefined;
-    expect(await federation.request(KEYS.relay, { node_id: THERE })).toEqual({ waits: false });
+    expect(await federation.request(KEYS.relay, { node_id: THERE })).toEqual({ waits: false, moves: true });
     expect(await bodies()).toHaveLength(1);
-    expect(await federation.request(KEYS.relay, { node_id: 'zzzzzzzz' })).toEqual({ waits: false });
+    expect(await federation.request(KEYS.relay, { node_id: 'zzzzzzzz' })).toEqual({ waits: false, moves: false });
+  });
+
+  it('more than go in the time of one question: the answer says that they go, and the next one brings the rest', async () => {
+    const senders = Array.from({ length: 12 }, () => owner(someone(HERE)));
+    link.fault = new DcpError('NODE_UNREACHABLE');
+    for (const sender of senders) await send(here, sender, message(bob));
+    link.fault = undefined;
+    link.pauseMs = 600;
+    const ask = () => here.federationBus.request(KEYS.relay, { node_id: THERE }, { timeoutMs: 7_000 });
+    expect(await ask()).toEqual({ waits: true, moves: true });
+    link.pauseMs = 0;
+    expect(await ask()).toEqual({ waits: false, moves: true });
+    expect((await bodies()).map(([, from]) => from)).toEqual(senders.map(({ user_id }) => user_id));
   });
 
   it('an answer that is lost repeats nothing', async () => {

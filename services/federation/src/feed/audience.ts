@@ -23,6 +23,8 @@ export interface Epoch {
 export class Audience {
   #channels = new Map<string, Listed>();
   #byNode = new Map<string, Set<string>>();
+  /** What was committed while a list is read, which the list may not have, by channel. */
+  #meanwhile: Map<string, number> | undefined;
 
   constructor(private readonly bus: Bus) {}
 
@@ -55,39 +57,59 @@ export class Audience {
 
   /** An entry was committed. */
   moved(channelId: string, seq: number): void {
+    this.#meanwhile?.set(channelId, Math.max(seq, this.#meanwhile.get(channelId) ?? 0));
     const listed = this.#channels.get(channelId);
     if (listed !== undefined) listed.lastSeq = Math.max(listed.lastSeq, seq);
   }
 
-  /** All channels, in pages. */
+  /** All channels, in pages. Not while another list is read. */
   async scan(): Promise<void> {
-    const channels = new Map<string, Listed>();
-    for (let after: string | undefined, more = true; more;) {
-      const page = await this.bus.request(CHANNEL.audience, after === undefined ? {} : { after });
-      for (const channel of page.channels) channels.set(channel.channel_id, listed(channel));
-      after = page.next;
-      more = after !== undefined;
-    }
-    for (const [channelId, { lastSeq }] of this.#channels) {
-      const fresh = channels.get(channelId);
-      if (fresh !== undefined) fresh.lastSeq = Math.max(fresh.lastSeq, lastSeq);
-    }
-    this.#channels = channels;
+    this.#channels = await this.#reading(async () => {
+      const channels = new Map<string, Listed>();
+      for (let after: string | undefined, more = true; more;) {
+        const page = await this.bus.request(CHANNEL.audience, after === undefined ? {} : { after });
+        for (const channel of page.channels) channels.set(channel.channel_id, listed(channel));
+        after = page.next;
+        more = after !== undefined;
+      }
+      return channels;
+    });
     this.#byNode = new Map();
-    for (const [channelId, { nodes }] of channels) this.#index(channelId, nodes);
+    for (const [channelId, { nodes }] of this.#channels) this.#index(channelId, nodes);
   }
 
-  /** One channel: its members have changed. */
+  /** One channel: its members have changed. Not while another list is read. */
   async refresh(channelId: string): Promise<void> {
-    const { channels } = await this.bus.request(CHANNEL.audience, { channel_id: channelId });
-    const channel = channels.find(({ channel_id }) => channel_id === channelId);
-    for (const node of this.nodesOf(channelId)) this.#byNode.get(node)?.delete(channelId);
-    if (channel === undefined || channel.nodes.length === 0) {
-      this.#channels.delete(channelId);
-      return;
+    const fresh = await this.#reading(async () => {
+      const { channels } = await this.bus.request(CHANNEL.audience, { channel_id: channelId });
+      const some = channels.filter(({ channel_id, nodes }) => channel_id === channelId && nodes.length > 0);
+      return new Map(some.map((channel) => [channelId, listed(channel)]));
+    });
+    this.forget(channelId);
+    for (const [id, channel] of fresh) {
+      this.#channels.set(id, channel);
+      this.#index(id, channel.nodes);
     }
-    this.#channels.set(channelId, listed(channel));
-    this.#index(channelId, this.#channels.get(channelId)?.nodes ?? new Map());
+  }
+
+  /** Nobody hears the channel, until it is read again. */
+  forget(channelId: string): void {
+    for (const node of this.nodesOf(channelId)) this.#byNode.get(node)?.delete(channelId);
+    this.#channels.delete(channelId);
+  }
+
+  /** A list that knows of everything that was told until it is there: whoever wrote it may have read before. */
+  async #reading(read: () => Promise<Map<string, Listed>>): Promise<Map<string, Listed>> {
+    const meanwhile = new Map<string, number>();
+    this.#meanwhile = meanwhile;
+    try {
+      const channels = await read();
+      for (const [channelId, channel] of channels)
+        channel.lastSeq = Math.max(channel.lastSeq, meanwhile.get(channelId) ?? 0);
+      return channels;
+    } finally {
+      this.#meanwhile = undefined;
+    }
   }
 
   #index(channelId: string, nodes: ReadonlyMap<string, Span>): void {

@@ -3,7 +3,7 @@ import type { Subscription } from '@dcp/node-kit';
 import type { Link } from '../link/link.js';
 import type { Links } from '../link/links.js';
 import type { TrustLevels } from '../trust/trust-levels.js';
-import { NodeFeed, type NodeFeedParts } from './node-feed.js';
+import { type HeldNode, NodeFeed, type NodeFeedParts } from './node-feed.js';
 
 export interface FeedParts extends NodeFeedParts {
   links: Links;
@@ -13,8 +13,11 @@ export interface FeedParts extends NodeFeedParts {
 
 /** More changes of members than this at once, and everything is read anew. */
 const MAX_STALE = 1_000;
-const FIRST_SCAN_AGAIN_MS = 1_000;
+/** What could not be read is read again after this. */
+const AGAIN_MS = 1_000;
+/** One question after keys, and all of them while some go. */
 const KEYS_MS = 7_000;
+const ALL_KEYS_MS = 300_000;
 
 /**
  * Brings other nodes the entries of channels whose home is here. The bus only wakes: what a node has stands in its cursors, what it should
@@ -27,17 +30,18 @@ export class FeedService {
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
   #scanDue = true;
-  #scanned = false;
 
   constructor(private readonly parts: FeedParts) {}
 
   start(): void {
     const { bus, links } = this.parts;
-    links.onUp = (peer, link, token) => void this.#up(peer, link, token);
+    links.onUp = (peer, link, token) => void this.#up({ peer, token }, link);
     this.#subscriptions = [
       bus.subscribe(CHANNEL.entries, (batch) => this.#committed(batch)),
       bus.subscribe(CHANNEL.homeMoved, ({ channel_id }) => {
+        // Nothing goes out in an epoch that may be over.
         this.parts.recent.forget(channel_id);
+        this.parts.audience.forget(channel_id);
         this.#refreshSoon(channel_id);
       }),
       bus.onReconnect(() => this.#scanSoon()),
@@ -104,15 +108,21 @@ export class FeedService {
     const { audience } = this.parts;
     while (this.#scanDue || this.#stale.size > 0) {
       if (this.#scanDue) {
+        this.#scanDue = false;
         this.#stale.clear();
-        await audience.scan();
-        [this.#scanDue, this.#scanned] = [false, true];
+        await audience.scan().catch((error: unknown) => {
+          this.#scanDue = true;
+          throw error;
+        });
         this.#wakeAll();
       }
       for (const channelId of this.#stale) {
         this.#stale.delete(channelId);
         const before = audience.nodesOf(channelId);
-        await audience.refresh(channelId);
+        await audience.refresh(channelId).catch((error: unknown) => {
+          this.#stale.add(channelId);
+          throw error;
+        });
         if (before.length > 0 || audience.nodesOf(channelId).length > 0) this.#wake(channelId);
       }
     }
@@ -134,21 +144,31 @@ export class FeedService {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#subscriptions.length === 0) return;
-    const pause = this.#scanned ? this.parts.scanMs : Math.min(this.parts.scanMs, FIRST_SCAN_AGAIN_MS);
-    this.#timer = setTimeout(() => this.#scanSoon(), pause);
+    const { scanMs } = this.parts;
+    const failed = this.#scanDue || this.#stale.size > 0;
+    this.#timer = failed
+      ? setTimeout(() => this.#look(), Math.min(scanMs, AGAIN_MS))
+      : setTimeout(() => this.#scanSoon(), scanMs);
   }
 
-  /** Keys before what they unlock (profile §6); without a keys service, or when it is too slow, the messages go alone. */
-  async #keysFirst(peer: string): Promise<void> {
+  /** Keys before what they unlock (profile §6); without a keys service, or when none of them go, the messages go alone. */
+  async #keysFirst(peer: string, link: Link): Promise<void> {
     const { bus, logger } = this.parts;
-    await bus.request(KEYS.relay, { node_id: peer }, { timeoutMs: KEYS_MS }).catch((error: unknown) => {
+    const end = performance.now() + ALL_KEYS_MS;
+    try {
+      for (let more = true; more && link.isUp && performance.now() < end;) {
+        const { waits, moves } = await bus.request(KEYS.relay, { node_id: peer }, { timeoutMs: KEYS_MS });
+        more = waits && moves === true;
+      }
+    } catch (error) {
       logger.debug({ err: error, node_id: peer }, 'nobody sends keys before the messages');
-    });
+    }
   }
 
-  async #up(peer: string, link: Link, token: number): Promise<void> {
+  async #up(held: HeldNode, link: Link): Promise<void> {
+    const { peer } = held;
     this.parts.bus.publish(FEDERATION.linkUp, { node_id: peer });
-    const feed = new NodeFeed(this.parts, { peer, token }, link);
+    const feed = new NodeFeed(this.parts, held, link);
     const before = this.#feeds.get(peer);
     this.#feeds.set(peer, feed);
     void link.closed.then(async () => {
@@ -157,7 +177,7 @@ export class FeedService {
     });
     try {
       await before?.stop();
-      await this.#keysFirst(peer);
+      await this.#keysFirst(peer, link);
       await feed.start();
     } catch (error) {
       this.parts.logger.warn({ err: error, node_id: peer }, 'could not read where a node is, trying again later');

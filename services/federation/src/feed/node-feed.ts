@@ -1,6 +1,6 @@
 import { CHANNEL, type Entry, type EntryBatch } from '@dcp/contracts';
 import type { Bus, Logger } from '@dcp/node-kit';
-import { asDcpError, type OrderStatement } from '@dcp/protocol';
+import { asDcpError, DcpError, type OrderStatement } from '@dcp/protocol';
 import { backoffMs } from '../link/backoff.js';
 import type { Link } from '../link/link.js';
 import type { FederationMetrics } from '../metrics.js';
@@ -21,12 +21,21 @@ export interface NodeFeedParts {
   retryMs: number;
 }
 
+/** A node to which this instance has the link. */
+export interface HeldNode {
+  peer: string;
+  /** Of the lease, which may change hands and come back while the link stays; undefined: another link or instance has it. */
+  token: () => number | undefined;
+}
+
 /** Channels that are fed at the same time; each has one batch under way. */
 const MAX_AT_ONCE = 8;
 const PAGE = 200;
 /** Below what one frame may carry, with room for its envelope. */
 const MAX_BATCH_BYTES = 400 * 1024;
 const ANSWER_MS = 20_000;
+/** No lease has it. */
+const NO_TOKEN = -1;
 /** Names of an entry's members, and its number. */
 const MEMBER_BYTES = 100;
 /** A UTF-16 unit in a JSON string: `\u0000`. */
@@ -47,16 +56,16 @@ export class NodeFeed {
 
   constructor(
     private readonly parts: NodeFeedParts,
-    private readonly lease: { peer: string; token: number },
+    private readonly held: HeldNode,
     private readonly link: Link,
   ) {}
 
   /** Reads where the node is, then brings everything that is missing. */
   async start(): Promise<void> {
-    for (const [channelId, cursor] of await this.parts.cursors.ofPeer(this.lease.peer))
+    for (const [channelId, cursor] of await this.parts.cursors.ofPeer(this.held.peer))
       this.#cursors.set(channelId, cursor);
     this.#isStarted = true;
-    for (const channelId of this.parts.audience.channelsOf(this.lease.peer)) this.wake(channelId);
+    for (const channelId of this.parts.audience.channelsOf(this.held.peer)) this.wake(channelId);
   }
 
   async stop(): Promise<void> {
@@ -78,9 +87,9 @@ export class NodeFeed {
   lag(): number {
     const { audience } = this.parts;
     let lag = 0;
-    for (const channelId of audience.channelsOf(this.lease.peer)) {
+    for (const channelId of audience.channelsOf(this.held.peer)) {
       const cursor = this.#cursorOf(channelId);
-      if (cursor !== undefined) lag += Math.max(0, audience.lastSeq(channelId, this.lease.peer) - cursor.seq);
+      if (cursor !== undefined) lag += Math.max(0, audience.lastSeq(channelId, this.held.peer) - cursor.seq);
     }
     return lag;
   }
@@ -112,9 +121,9 @@ export class NodeFeed {
   async #step(channelId: string): Promise<boolean> {
     const cursor = this.#cursorOf(channelId);
     if (cursor === undefined) return false;
-    const { audience, cursors, metrics } = this.parts;
-    if (audience.lastSeq(channelId, this.lease.peer) <= cursor.seq) return false;
-    const until = audience.spanOf(channelId, this.lease.peer)?.until ?? 0;
+    const { audience, metrics } = this.parts;
+    if (audience.lastSeq(channelId, this.held.peer) <= cursor.seq) return false;
+    const until = audience.spanOf(channelId, this.held.peer)?.until ?? 0;
     if (cursor.seq >= until) return false;
     const limit = cursor.sentTo === null ? PAGE : Math.min(PAGE, cursor.sentTo - cursor.seq);
     const page = await this.#entriesAfter(channelId, cursor.seq, limit);
@@ -122,7 +131,7 @@ export class NodeFeed {
     const order = this.#order(channelId, cursor, entries);
     if (order === undefined) return false;
     // What was taken before is written by the same statement.
-    await this.#kept(cursors.put(this.lease, channelId, cursor, { to: order.to, head: order.head }));
+    await this.#keep(channelId, cursor, { to: order.to, head: order.head });
     this.#unwritten.delete(channelId);
     const batch: EntryBatch & { order: OrderStatement } = { channel_id: channelId, name: page.name, entries, order };
     const { last_seq } = (await this.link.ask('entries', batch, ANSWER_MS)) as { last_seq?: unknown };
@@ -137,7 +146,7 @@ export class NodeFeed {
   async #noteTaken(channelId: string): Promise<void> {
     const taken = this.#cursors.get(channelId);
     if (!this.#unwritten.delete(channelId) || taken === undefined) return;
-    await this.#kept(this.parts.cursors.put(this.lease, channelId, taken));
+    await this.#keep(channelId, taken);
   }
 
   /**
@@ -146,7 +155,7 @@ export class NodeFeed {
    */
   #cursorOf(channelId: string): Cursor | undefined {
     const { audience } = this.parts;
-    const since = audience.spanOf(channelId, this.lease.peer)?.since;
+    const since = audience.spanOf(channelId, this.held.peer)?.since;
     const order = audience.epochOf(channelId);
     if (since === undefined || order === undefined) return undefined;
     const cursor = this.#cursors.get(channelId);
@@ -168,11 +177,12 @@ export class NodeFeed {
     return this.parts.orders.sign({ channel_id: channelId, epoch, from: first.seq, to: last.seq, prev_head, head });
   }
 
-  /** Another instance feeds this node now: this one leaves it alone. */
-  async #kept(written: Promise<boolean>): Promise<void> {
-    if (await written) return;
-    this.#stopped = true;
-    throw new Error('the lease has gone to another instance');
+  /** Throws where the lease is in other hands: if it does not come back, whoever looks after the links ends this one soon. */
+  async #keep(channelId: string, cursor: Cursor, sent?: { to: number; head: string }): Promise<void> {
+    const { peer, token } = this.held;
+    const lease = { peer, token: token() ?? NO_TOKEN };
+    if (await this.parts.cursors.put(lease, channelId, cursor, sent)) return;
+    throw new DcpError('MAINTENANCE_MODE', { reason: 'no_lease' });
   }
 
   #later(channelId: string, error: unknown): void {
@@ -182,7 +192,7 @@ export class NodeFeed {
     this.#rewind(channelId, error);
     const { code, details } = asDcpError(error);
     if (details['reason'] === 'old_epoch') return this.#over(channelId);
-    const told = { node_id: this.lease.peer, channel_id: channelId, code, reason: details['reason'], failures };
+    const told = { node_id: this.held.peer, channel_id: channelId, code, reason: details['reason'], failures };
     this.parts.logger.info(told, 'a node did not take entries, trying again later');
     const again = () => {
       this.#again.delete(channelId);
@@ -201,7 +211,7 @@ export class NodeFeed {
   #rewind(channelId: string, error: unknown): void {
     const told = error instanceof BehindError ? error.lastSeq : asDcpError(error).details['last_seq'];
     const cursor = this.#cursorOf(channelId);
-    const since = this.parts.audience.spanOf(channelId, this.lease.peer)?.since;
+    const since = this.parts.audience.spanOf(channelId, this.held.peer)?.since;
     if (typeof told !== 'number' || !Number.isSafeInteger(told) || cursor === undefined || since === undefined) return;
     if (told >= cursor.seq) return;
     this.#cursors.set(channelId, { seq: Math.max(told, since - 1), head: null, sentTo: null, epoch: cursor.epoch });

@@ -25,8 +25,12 @@ export class LineOpener {
 
   /** Takes the lease when it is free; resolves with the holder when another instance has it. Throws 3001 `blocked`. */
   async lease(line: Line): Promise<string | undefined> {
-    const { leases, trust } = this.parts;
-    if (trust.of(line.peer) === 'blocked') throw untrue('blocked', { node_id: line.peer });
+    if (this.parts.trust.of(line.peer) === 'blocked') throw untrue('blocked', { node_id: line.peer });
+    return await line.changeLease(() => this.#lease(line));
+  }
+
+  async #lease(line: Line): Promise<string | undefined> {
+    const { leases } = this.parts;
     if (line.token !== undefined) return undefined;
     line.token = await leases.takeFree(line.peer);
     if (line.token !== undefined) return undefined;

@@ -21,6 +21,7 @@ export class Line {
   nextLook = 0;
   lastError: DcpError | undefined;
   #failures = 0;
+  #leasing: Promise<unknown> = Promise.resolve();
   readonly #watchers = new Set<() => void>();
 
   constructor(
@@ -41,6 +42,13 @@ export class Line {
   /** Attempts since the link was last up for a while. */
   get failures(): number {
     return this.#failures;
+  }
+
+  /** One change of the lease at a time: of two at once the later one could end with the token of the earlier one. */
+  changeLease<T>(work: () => Promise<T>): Promise<T> {
+    const changed = this.#leasing.then(work);
+    this.#leasing = changed.catch(() => undefined);
+    return changed;
   }
 
   isWanted(now: number): boolean {

@@ -44,8 +44,8 @@ const ARRIVAL_MS = 15_000;
  * that is not renewed falls to whoever wants it next.
  */
 export class Links {
-  /** A link has come up here, with its lease. */
-  onUp: (peer: string, link: Link, token: number) => void = () => undefined;
+  /** A link has come up here. `token`: of the lease as it is now; undefined: not with this link any more. */
+  onUp: (peer: string, link: Link, token: () => number | undefined) => void = () => undefined;
   readonly watchers = new Set<LinkWatcher>();
   readonly #lines = new Map<string, Line>();
   #subscription: Subscription | undefined;
@@ -156,7 +156,7 @@ export class Links {
 
   /** A node has proved itself at this instance: the lease comes here. Throws 3001 `duplicate` when its link is not the one that stays. */
   async admit({ nodeId }: KnownPeer): Promise<void> {
-    const { leases, link } = this.parts;
+    const { link } = this.parts;
     const line = this.#lines.get(nodeId) ?? this.#newLine(nodeId);
     if (line === undefined) throw unreachable('too_many_links');
     // Until this end has adopted it, nobody forgets the line or dials in its place.
@@ -164,15 +164,13 @@ export class Links {
     line.outrun(OUTRUN_MS);
     const standing = await this.#opener.standing(line);
     if (standing !== undefined && !replaces(standing, nodeId, link.key.nodeId)) throw untrue('duplicate');
-    line.token = await leases.take(nodeId);
-    await leases.up(nodeId, line.token, nodeId);
-    this.#tellMoved(line);
+    await this.#take(line, nodeId);
   }
 
   async adopt(connection: Connection, proven: ProvenLink): Promise<void> {
     const line = this.#lines.get(proven.peer.nodeId);
     if (line?.token === undefined || this.#stopped) return connection.ws.close(CLOSED.stopping, 'stopping');
-    this.#install(line, connection, proven, 'listener', line.token);
+    this.#install(line, connection, proven, 'listener');
   }
 
   /** A node that was blocked is cut off at once. */
@@ -197,6 +195,8 @@ export class Links {
     try {
       const holder = await this.#opener.lease(line);
       if (holder !== undefined) return holder;
+      // The other node was faster.
+      if (line.isUp) return undefined;
       const result = await this.#dial(line);
       metrics.dials.inc({ result: 'up' });
       return result;
@@ -224,16 +224,23 @@ export class Links {
       connection.ws.close(CLOSED.duplicate, 'duplicate');
       return line.isUp ? undefined : (await leases.find(peer))?.holder;
     }
-    if (line.token === undefined || !(await leases.up(peer, line.token, own))) {
-      line.token = await leases.take(peer);
-      await leases.up(peer, line.token, own);
-      this.#tellMoved(line);
-    }
-    this.#install(line, connection, proven, 'dialler', line.token);
+    const { token } = line;
+    if (token === undefined || !(await leases.up(peer, token, own))) await this.#take(line, own);
+    this.#install(line, connection, proven, 'dialler');
     return undefined;
   }
 
-  #install(line: Line, connection: Connection, proven: ProvenLink, role: Role, token: number): void {
+  /** Whoever has it, the lease comes here, with a link that `dialler` has dialled. */
+  async #take(line: Line, dialler: string): Promise<void> {
+    const { leases } = this.parts;
+    await line.changeLease(async () => {
+      line.token = await leases.take(line.peer);
+      await leases.up(line.peer, line.token, dialler);
+    });
+    this.#tellMoved(line);
+  }
+
+  #install(line: Line, connection: Connection, proven: ProvenLink, role: Role): void {
     const { metrics, peers, logger } = this.parts;
     const [before, link] = [line.link, new Link(this.parts.link, connection, proven, role)];
     line.up(link);
@@ -245,7 +252,7 @@ export class Links {
     link.listen(connection);
     if (this.#stopped) link.close(CLOSED.stopping, 'stopping');
     else {
-      this.onUp(line.peer, link, token);
+      this.onUp(line.peer, link, () => (line.link === link ? line.token : undefined));
       for (const watcher of this.watchers) watcher.up(line.peer);
     }
   }

@@ -64,6 +64,16 @@ export class OutgoingStore {
     return (rows[0]?.items ?? 0) > 0;
   }
 
+  /** The number of the item that a node is sent next; undefined: nothing waits for it. */
+  async next(nodeId: string): Promise<number | undefined> {
+    const { rows } = await this.pool.query<{ seq: number | null }>({
+      name: 'outgoing_next',
+      text: 'select min(seq)::float8 as seq from outgoing_items where node_id = $1',
+      values: [nodeId],
+    });
+    return rows[0]?.seq ?? undefined;
+  }
+
   /** All of them or none; false: the node's queue is full. Each is there once, however often it is put. */
   put(nodeId: string, from: DeviceReference, messages: readonly KeyMessage[], now: Date): Promise<boolean> {
     return withTransaction(this.pool, async (client) => {

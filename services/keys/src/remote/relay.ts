@@ -46,17 +46,17 @@ export class Relay {
     await this.run();
   }
 
-  /** Sends what waits for a node that can be reached, as much as the time allows. Answers whether something still waits. */
-  async drain(nodeId: string): Promise<{ waits: boolean }> {
+  /** Sends what waits for a node that can be reached, as much as the time allows. Answers whether something still waits, and some of it went. */
+  async drain(nodeId: string): Promise<{ waits: boolean; moves: boolean }> {
     const end = performance.now() + DRAIN_MS;
-    for (;;) {
-      if (!(await this.store.waits(nodeId))) return { waits: false };
-      if (this.#stopping || performance.now() >= end) return { waits: true };
-      // A round that is under way may have passed the node by.
-      await this.#running;
-      await this.wake(nodeId);
-      if (await this.store.waits(nodeId)) await delay(AGAIN_MS);
+    const first = await this.store.next(nodeId);
+    for (let next = first; next !== undefined; next = await this.store.next(nodeId)) {
+      if (this.#stopping || performance.now() >= end) return { waits: true, moves: next !== first };
+      // A round may take longer than there is time, and one that was under way may have passed the node by.
+      await Promise.race([this.wake(nodeId), delay(Math.max(0, end - performance.now()), undefined, { ref: false })]);
+      if ((await this.store.next(nodeId)) === next) await delay(AGAIN_MS);
     }
+    return { waits: false, moves: first !== undefined };
   }
 
   /** Everything that is due, or the round that is running; never throws. */
