@@ -22,6 +22,7 @@ import { dmMembers, dmReplica, replicaChannel } from './check-home.js';
 import { groupConsent } from './group-consent.js';
 import type { HomeDirectory } from './home-directory.js';
 import { entryBatchSchema, type OrderedEntry, orderedEntries, orderedEntry } from './ordered-entry.js';
+import { appendPlain } from './plain-batch.store.js';
 import type { ConcernedBy } from './replica-plan.js';
 import { findHome, type HomeRow } from './replica.store.js';
 
@@ -62,6 +63,8 @@ export class ReplicaService {
   async take(peer: Peer, body: unknown): Promise<{ last_seq: number }> {
     const batch: EntryBatch = parseWith(entryBatchSchema, body);
     const entries = orderedEntries(batch.entries, batch.channel_id);
+    const plain = await this.#appendPlain(peer.node_id, batch.channel_id, entries);
+    if (plain !== undefined) return { last_seq: plain };
     const known = await findHome(this.parts.pool, batch.channel_id);
     const { row, declined } = known === undefined ? await this.#adopt(peer, batch) : { row: known, declined: [] };
     // Whoever comes with a later epoch may have become the home; if so, he can prove it. Even to the home: it was away for too long.
@@ -211,6 +214,16 @@ export class ReplicaService {
     await this.parts.follow.learn(node_id, channelId);
   }
 
+  /** The usual case, in one statement: the next entries of a channel's home, none of which changes who is in it or what it is. */
+  async #appendPlain(from: string, channelId: string, entries: OrderedEntry[]): Promise<number | undefined> {
+    if (entries.some(({ type }) => type === 'system')) return undefined;
+    const own = this.#own(entries);
+    const name = await appendPlain(this.parts.pool, { channelId, from, entries, own });
+    if (name === undefined) return undefined;
+    this.#publish(channelId, name, entries);
+    return entries.at(-1)?.seq;
+  }
+
   async #apply(channelId: string, entries: OrderedEntry[], from: string, declined: string[]): Promise<number> {
     const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), from, declined);
     if (applied.entries.length > 0) await this.#spread(channelId, applied);
@@ -218,12 +231,20 @@ export class ReplicaService {
   }
 
   async #spread(channelId: string, { name, entries, concerned }: Applied): Promise<void> {
-    const { nodeId, outgoing, publisher, metrics } = this.parts;
-    metrics.replicated.inc(entries.length);
-    publisher.publishEntries(channelId, name, entries.map(publicEntry));
+    this.#publish(channelId, name, entries);
     this.#tell(channelId, name, concerned);
-    const own = entries.filter(({ author }) => nodeOf(author) === nodeId).map(({ id }) => id);
-    if (own.length > 0) await outgoing.settle(channelId, own);
+    const own = this.#own(entries);
+    if (own.length > 0) await this.parts.outgoing.settle(channelId, own);
+  }
+
+  #publish(channelId: string, name: string, entries: OrderedEntry[]): void {
+    this.parts.metrics.replicated.inc(entries.length);
+    this.parts.publisher.publishEntries(channelId, name, entries.map(publicEntry));
+  }
+
+  /** Ids of what users of this node have written. */
+  #own(entries: OrderedEntry[]): string[] {
+    return entries.filter(({ author }) => nodeOf(author) === this.parts.nodeId).map(({ id }) => id);
   }
 
   #tell(channelId: string, name: string, concerned: ConcernedBy[]): void {

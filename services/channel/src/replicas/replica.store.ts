@@ -4,6 +4,7 @@ import { usersOf } from '../node/node-of.js';
 import type { Head } from '../log/commit-plan.js';
 import type { NewChannel, Settings } from '../log/operation.js';
 import { insertChannels, updateSettings } from '../channels/channel-rows.store.js';
+import { entryColumns } from './entry-columns.js';
 import type { OrderedEntry } from './ordered-entry.js';
 
 /** A channel's row as far as it says whose the channel is. */
@@ -98,7 +99,7 @@ export async function insertMissing(
   homeEpoch: number,
   entries: OrderedEntry[],
 ): Promise<void> {
-  if (entries.length > 0) await client.query(PREPEND, columns(channelId, homeEpoch, entries));
+  if (entries.length > 0) await client.query(PREPEND, [channelId, homeEpoch, ...entryColumns(entries)]);
 }
 
 /** Inserts what the home has numbered and moves the head. */
@@ -108,7 +109,7 @@ export async function appendOrdered(
   entries: OrderedEntry[],
   settings: Settings,
 ): Promise<void> {
-  const values = columns(head.channelId, head.homeEpoch, entries);
+  const values = [head.channelId, head.homeEpoch, ...entryColumns(entries)];
   if (entries.length > 0) await client.query({ name: 'insert_ordered', text: INSERT_ENTRIES, values });
   const { channelId, lastSeq, aclVersion, stateHead, memberCount, epoch } = head;
   const heard = entries.at(-1)?.received_at ?? null;
@@ -132,22 +133,6 @@ export async function prependOrdered(
   const { rows } = await client.query<{ entries: number }>(COUNT, [channelId, from, to]);
   if (rows[0]?.entries !== to - from) throw new DcpError('FEDERATION_ERROR', { reason: 'history' });
   await client.query(LOWER, [channelId, from, to]);
-}
-
-function columns(channelId: string, homeEpoch: number, entries: OrderedEntry[]): unknown[] {
-  return [
-    channelId,
-    homeEpoch,
-    entries.map((entry) => entry.seq),
-    entries.map((entry) => entry.id),
-    entries.map((entry) => entry.digest),
-    entries.map((entry) => entry.type),
-    entries.map((entry) => entry.author),
-    entries.map((entry) => entry.device),
-    entries.map((entry) => entry.timestamp),
-    entries.map((entry) => entry.received_at),
-    entries.map((entry) => entry.body),
-  ];
 }
 
 /**
