@@ -8,7 +8,8 @@ import {
   parseUserId,
   type Visibility,
 } from '@dcp/protocol';
-import type { DcpClient, MyChannel } from './client.js';
+import type { DcpClient } from './client.js';
+import type { MyChannel } from './client-types.js';
 import { isSameKey, verify } from './e2ee/user-moves.js';
 import type { OpenIdentity } from './identity/identity-file.js';
 import type { Joined } from './rooms.js';

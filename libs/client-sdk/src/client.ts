@@ -1,23 +1,18 @@
 import {
   asDcpError,
-  DcpError,
-  MAX_PAGE,
-  type AccountType,
   type ClientInfo,
   type DeliveredMessage,
   type EncryptionMode,
-  type MessageStatus,
   type PostAck,
   type Presence,
   type ServerEvent,
-  type SignedMessage,
-  type Visibility,
 } from '@dcp/protocol';
 import { moveAccount, type AccountMove, type MovedAccount } from './account-move.js';
+import type { ChannelSummary, ClientOptions, HistoryPage, MyChannel } from './client-types.js';
 import type { EntryEvent } from './channels/channel-cursor.js';
 import { ChannelSet } from './channels/channel-set.js';
-import { signPlain, writeMessage, type Draft } from './channels/compose.js';
-import { ChainError } from './e2ee/channel-chain.js';
+import { writeMessage, type Draft } from './channels/compose.js';
+import { readForward } from './channels/read-forward.js';
 import { EncryptionEngine } from './e2ee/encryption-engine.js';
 import type { Found } from './e2ee/archive.js';
 import type { ReadMessage } from './e2ee/message-reader.js';
@@ -27,58 +22,13 @@ import { reportMessage, type ReportReason, type ReportReceipt } from './report.j
 import { Rooms } from './rooms.js';
 import { People } from './people.js';
 import { EventHub, type ConnectionState } from './events.js';
-import { Outbox, PREPARED_AGAIN, type OutgoingMessage } from './outbox/outbox.js';
-import { deviceKey, type Device } from './session/device.js';
-import { SessionKeeper, type StoredSession } from './session/session-keeper.js';
-import { MemoryStorage, type Storage } from './storage/storage.js';
-import { backoffDelay, type BackoffSettings } from './transport/backoff.js';
+import type { Outbox, OutgoingMessage } from './outbox/outbox.js';
+import { OutboxSender } from './outbox/outbox-sender.js';
+import { deviceKey } from './session/device.js';
+import { SessionKeeper } from './session/session-keeper.js';
+import { MemoryStorage } from './storage/storage.js';
 import { Connection } from './transport/connection.js';
 import { HttpApi, type HttpRequest } from './transport/http.js';
-
-export interface ClientOptions {
-  /** `wss://host` of the home node, from the identity file. */
-  endpoint: string;
-  nodeId: string;
-  /** A device that is in the user's device log (`addDevice`). */
-  device: Device;
-  clientInfo?: ClientInfo;
-  /** Default: memory. */
-  storage?: Storage;
-  /** Of the identity file; `minimal` and `temporary` accounts keep no archive and no backup. Default `standard`. */
-  accountType?: AccountType;
-  /** Keep what was read and written, sealed, on this device and backed up at the node (default: on for standard accounts). */
-  archive?: boolean;
-  /** A session of an earlier run, and where to put newer ones. */
-  session?: StoredSession;
-  onSession?: (session: StoredSession) => void;
-  backoff?: BackoffSettings;
-}
-
-export interface HistoryPage {
-  messages: ReadMessage[];
-  has_more: boolean;
-  next_cursor: string | null;
-}
-
-export interface ChannelSummary {
-  id: string;
-  channel_id: string;
-  name: string;
-  description: string;
-  member_count: number;
-  last_activity: string;
-  encryption: EncryptionMode;
-}
-
-/** A channel that one is in. */
-export interface MyChannel {
-  /** As one sees it: `#name`, or `@user-id` of a DM. */
-  id: string;
-  channel_id: string;
-  last_seq: number;
-  encryption: EncryptionMode;
-  visibility: Visibility;
-}
 
 /** How long a disconnect waits for what is under way. */
 const SETTLE_MS = 2_000;
@@ -102,17 +52,13 @@ export class DcpClient {
   private readonly readable: ReadableKeeper;
   private readonly connection: Connection;
   private readonly channels: ChannelSet;
-  private readonly storage: Storage;
-  private readonly clientName: string;
+  private readonly sender: OutboxSender;
   private readonly node: NodePort;
-  private outboxTimer: ReturnType<typeof setTimeout> | undefined;
-  private outboxAttempts = 0;
   private loaded: Promise<void> | undefined;
   private started = false;
 
   constructor(private readonly options: ClientOptions) {
     const { device, endpoint, nodeId, clientInfo: info = CLIENT_INFO, accountType = 'standard' } = options;
-    this.clientName = `${info.name}/${info.version}`;
     this.http = new HttpApi(endpoint);
     const publicKey = deviceKey(device);
     const credentials = { userId: device.userId, nodeId, endpoint, device: device.id, publicKey, seed: device.seed };
@@ -130,22 +76,23 @@ export class DcpClient {
       events: this.events,
       archive: options.archive ?? accountType === 'standard',
     });
-    this.storage = this.encryption.storage;
     this.readable = new ReadableKeeper(this.encryption.archive);
-    this.channels = new ChannelSet(this.storage, {
-      readHistory: (channel, after) => this.readForward(channel, after),
+    this.channels = new ChannelSet(this.encryption.storage, {
+      readHistory: (channel, after) => readForward(node, channel, after),
       deliver: (event, encrypted) => this.deliver(event, encrypted),
       pendingSeq: (channelId) => this.encryption.reader.pendingSeq(channelId),
     });
-    this.outbox = new Outbox(this.storage, {
-      prepare: (written) => this.prepare(written),
-      send: (message) => this.post(message),
-      beforeRetry: (written, error) => this.beforeRetry(written, error),
-      onOutcome: (message, outcome) => {
-        if ('sent' in outcome) this.events.emit('sent', { message, ack: outcome.sent });
-        else this.events.emit('failed', { message, error: outcome.failed });
-      },
+    this.sender = new OutboxSender({
+      device,
+      clientName: `${info.name}/${info.version}`,
+      node,
+      encryption: this.encryption,
+      channels: this.channels,
+      events: this.events,
+      backoff: options.backoff,
+      way: () => this.connection,
     });
+    this.outbox = this.sender.outbox;
     this.rooms = new Rooms(device, nodeId, endpoint, node, this.encryption, this.channels);
     this.people = new People(device.userId, this.encryption);
     this.connection = new Connection(
@@ -187,8 +134,7 @@ export class DcpClient {
   async disconnect(): Promise<void> {
     if (!this.started) return;
     this.started = false;
-    clearTimeout(this.outboxTimer);
-    this.outboxTimer = undefined;
+    this.sender.stop();
     // What the last acknowledged hand-overs changed should reach the backup; a node that is away must not hold us.
     if (this.connection.isOpen) await this.encryption.backup.flush().catch(() => undefined);
     this.connection.stop();
@@ -206,7 +152,7 @@ export class DcpClient {
   }
 
   private stateChanged(state: ConnectionState): void {
-    if (state === 'online') this.flushSoon();
+    if (state === 'online') this.sender.wake();
     else this.encryption.offline();
     this.events.emit('state', state);
   }
@@ -233,7 +179,7 @@ export class DcpClient {
     else if (event.event === 'membership') this.membershipChanged(event.data);
     else if (event.event === 'invitation') this.events.emit('invitation', event.data);
     else if (event.event === 'message_status')
-      void this.refusedLater(event.data).catch((error: unknown) => this.fault(error));
+      void this.sender.refusedLater(event.data).catch((error: unknown) => this.fault(error));
     else if (event.event === 'session') this.sessionEvent(event.data.reason);
     else if (event.event === 'channel_update') this.channelUpdate(event);
     else if (event.event === 'message' || event.event === 'message_hidden' || event.event === 'resume_gap')
@@ -303,7 +249,7 @@ export class DcpClient {
     await this.load();
     const written = writeMessage(this.options.device, channelId, draft);
     await this.outbox.add(written);
-    if (this.connection.isOpen) this.flushSoon();
+    if (this.connection.isOpen) this.sender.wake();
     return written;
   }
 
@@ -317,96 +263,8 @@ export class DcpClient {
     return await Promise.race([sent, failed]);
   }
 
-  private async post(message: SignedMessage): Promise<PostAck> {
-    try {
-      return (await this.command('send_message', message)) as unknown as PostAck;
-    } catch (error) {
-      const sent = await this.sentBefore(message, asDcpError(error));
-      if (sent === undefined) throw error;
-      return sent;
-    }
-  }
-
-  /** An old copy of the storage does not know what became of a message: it was sent under this id since, encrypted another time. */
-  private async sentBefore(
-    { id, author, channel_id = '' }: SignedMessage,
-    error: DcpError,
-  ): Promise<PostAck | undefined> {
-    const { reason, seq } = error.details;
-    if (error.code !== 'CONFLICT' || reason !== 'id_used' || typeof seq !== 'number') return undefined;
-    const { messages } = await this.readForward(channel_id, seq - 1, 1);
-    const found = messages.find((message) => message.id === id && message.author === author);
-    return found && { message_id: id, seq: found.node.seq, timestamp: found.timestamp, state: 'ordered' };
-  }
-
-  private async prepare(written: OutgoingMessage): Promise<SignedMessage> {
-    const { channel_id: channelId, content, ...rest } = written;
-    if (!this.channels.isEncrypted(channelId)) {
-      await this.encryption.modes.requireReadable(channelId);
-      return signPlain(this.options.device, written, this.clientName);
-    }
-    const { author, timestamp, id } = rest;
-    await this.encryption.archive.keepSent(channelId, id, { content, author, timestamp, type: rest.type });
-    try {
-      return await this.encryption.encryptor.encrypt({ ...rest, channelId, content });
-    } catch (error) {
-      if (error instanceof ChainError)
-        throw new DcpError('CONFLICT', { reason: 'channel_conflict', fault: error.fault });
-      throw error;
-    }
-  }
-
-  private async beforeRetry({ channel_id }: OutgoingMessage, error: DcpError): Promise<void> {
-    if (error.code === 'CONFLICT') await this.encryption.states.refresh(channel_id);
-  }
-
-  /** A storage that fails here is told: what is written stays in it. */
-  private flushSoon(): void {
-    void this.flushOutbox().catch((error: unknown) => this.fault(error));
-  }
-
   private fault(error: unknown): void {
     this.events.emit('fault', { error: asDcpError(error) });
-  }
-
-  /** A message that had waited at the node for another one: members came or went meanwhile, so it is encrypted anew; else it failed. */
-  private async refusedLater({ channel_id, message_id, error }: MessageStatus): Promise<void> {
-    const { id: device, userId: author } = this.options.device;
-    const archived = await this.encryption.archive.find(channel_id, message_id);
-    const content = archived?.content ?? {};
-    const timestamp = new Date().toISOString();
-    const written = { id: message_id, type: 'text' as const, author, device, channel_id, timestamp, content };
-    const refusal = DcpError.fromBody({ ...error });
-    if (archived === undefined || !PREPARED_AGAIN.has(String(refusal.details['reason'])))
-      this.events.emit('failed', { message: written, error: refusal });
-    else {
-      await this.encryption.states.refresh(channel_id);
-      await this.outbox.add(written);
-      this.flushSoon();
-    }
-    // Written down here: the node need not tell it again.
-    await this.command('ack_status', { message_ids: [message_id] }).catch(() => undefined);
-  }
-
-  /** What the node cannot take now is tried again by itself, not before the time that it told (§14.3). */
-  private async flushOutbox(): Promise<void> {
-    if (this.outboxTimer !== undefined) return;
-    const stopped = await this.outbox.flush();
-    if (stopped === undefined) {
-      this.outboxAttempts = 0;
-      return;
-    }
-    // Without a way the reconnect flushes, unless it was faster than the news that the old way is gone.
-    const unreachable = stopped.code === 'NODE_UNREACHABLE' && !this.connection.isOpen;
-    if (unreachable || !this.connection.isWanted || this.outboxTimer !== undefined) return;
-    // A session that is over is renewed first.
-    if (stopped.code === 'SESSION_EXPIRED') void this.connection.renew();
-    const told = Number(stopped.details['retry_after'] ?? 0) * 1000;
-    const wait = Math.max(told, backoffDelay(this.outboxAttempts++, this.options.backoff));
-    this.outboxTimer = setTimeout(() => {
-      this.outboxTimer = undefined;
-      this.flushSoon();
-    }, wait);
   }
 
   /**
@@ -453,11 +311,6 @@ export class DcpClient {
     const known = this.channels.isEncrypted(channelId);
     const readable = !known && (await this.encryption.modes.isReadable(channelId));
     return readable ? [...messages] : await this.encryption.reader.readPage(messages);
-  }
-
-  private async readForward(channel: string, after: number, limit = MAX_PAGE) {
-    const page = await this.command('get_history', { channel, after, limit });
-    return page as unknown as { messages: DeliveredMessage[]; last_seq: number | null; has_more: boolean };
   }
 
   async setStatus(status: Presence, message?: string): Promise<void> {

@@ -7,7 +7,8 @@ export {
   type MovedAccount,
   type Rejoined,
 } from './account-move.js';
-export { DcpClient, type ChannelSummary, type ClientOptions, type HistoryPage, type MyChannel } from './client.js';
+export { DcpClient } from './client.js';
+export type { ChannelSummary, ClientOptions, HistoryPage, MyChannel } from './client-types.js';
 export { type CertifiedDevice } from './e2ee/device-log.js';
 export { type DecryptFault } from './e2ee/decrypt-fault.js';
 export { type ReadMessage } from './e2ee/message-reader.js';

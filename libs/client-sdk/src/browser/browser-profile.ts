@@ -1,6 +1,6 @@
 import { fromBase64, toBase64 } from '@dcp/crypto';
 import type { IdentityFile } from '@dcp/protocol';
-import type { MyChannel } from '../client.js';
+import type { MyChannel } from '../client-types.js';
 import { Serial } from '../e2ee/serial.js';
 import { verifyIdentityFile } from '../identity/identity-file.js';
 import { restoreDevice, storeDevice, type Device, type StoredDevice } from '../session/device.js';

@@ -1,6 +1,6 @@
 import { DcpError, type PostAck } from '@dcp/protocol';
 import type { Draft } from '../channels/compose.js';
-import type { ChannelSummary, HistoryPage, MyChannel } from '../client.js';
+import type { ChannelSummary, HistoryPage, MyChannel } from '../client-types.js';
 import type { Found } from '../e2ee/archive.js';
 import { EventHub, type ClientEvents } from '../events.js';
 import type { ReportReason, ReportReceipt } from '../report.js';

@@ -1,6 +1,7 @@
 import { ready } from '@dcp/crypto';
 import { DcpError, type ClientInfo } from '@dcp/protocol';
-import { DcpClient, type MyChannel } from '../client.js';
+import { DcpClient } from '../client.js';
+import type { MyChannel } from '../client-types.js';
 import type { Found } from '../e2ee/archive.js';
 import { Serial } from '../e2ee/serial.js';
 import { Accounts } from './accounts.js';

@@ -1,5 +1,5 @@
 import type { EncryptionMode, PostAck } from '@dcp/protocol';
-import type { ChannelSummary, HistoryPage, MyChannel } from '../client.js';
+import type { ChannelSummary, HistoryPage, MyChannel } from '../client-types.js';
 import type { Draft } from '../channels/compose.js';
 import type { Found } from '../e2ee/archive.js';
 import type { ConnectionState } from '../events.js';
