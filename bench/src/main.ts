@@ -38,7 +38,15 @@ const BENCHES: Record<string, (fleet: Fleet) => Promise<void>> = {
     }),
   crowd: (fleet) => benchCrowd(fleet, { members: Number(options[0] ?? 99_900), joins: 50 }),
   link: (fleet) => benchOneLink(fleet, { seconds: 8, warmUpSeconds: 3 }, options.map(Number)),
-  peers: (fleet) => benchPeers(fleet, { idle: 800, readers: 200, posts: 100, warmUp: 10, restMs: 8_000 }),
+  peers: (fleet) =>
+    benchPeers(fleet, {
+      idle: Number(options[0] ?? 800),
+      readers: 200,
+      posts: 100,
+      warmUp: 10,
+      restMs: 8_000,
+      collect: true,
+    }),
   profile: (fleet) => benchProfile(fleet),
 };
 
@@ -54,7 +62,7 @@ if (bench === undefined) {
   process.exit(2);
 }
 
-const fleet = new Fleet(name === 'profile' ? INSPECTABLE : {});
+const fleet = new Fleet(['profile', 'peers'].includes(name) ? INSPECTABLE : {});
 process.once('SIGINT', () => void fleet.stop().then(() => process.exit(130)));
 process.once('SIGTERM', () => void fleet.stop().then(() => process.exit(143)));
 

@@ -25,10 +25,7 @@ export interface Cost {
 
 /** Profiles one process while `work` runs; `printed` is what the process has printed so far. */
 export async function profile(printed: string, work: () => Promise<unknown>): Promise<Cost[]> {
-  const address = /ws:\/\/127\.0\.0\.1:\d+\/[\w-]+/.exec(printed)?.[0];
-  if (address === undefined) throw new Error('the process was not started inspectable');
-  const inspector = new Inspector(new WebSocket(address));
-  await inspector.open();
+  const inspector = await Inspector.of(printed);
   await inspector.call('Profiler.enable');
   await inspector.call('Profiler.setSamplingInterval', { interval: 500 });
   await inspector.call('Profiler.start');
@@ -38,12 +35,19 @@ export async function profile(printed: string, work: () => Promise<unknown>): Pr
   return costsOf(taken);
 }
 
+/** What a process has only not thrown away yet is no memory that it needs. */
+export async function collectGarbage(printed: string): Promise<void> {
+  const inspector = await Inspector.of(printed);
+  await inspector.call('HeapProfiler.collectGarbage');
+  inspector.close();
+}
+
 /** The few methods of the inspector protocol that this needs. */
 class Inspector {
   private next = 1;
   private readonly waiting = new Map<number, (result: unknown) => void>();
 
-  constructor(private readonly socket: WebSocket) {
+  private constructor(private readonly socket: WebSocket) {
     socket.on('message', (data: Buffer) => {
       const { id, result } = JSON.parse(data.toString()) as { id?: number; result?: unknown };
       if (id === undefined) return;
@@ -52,8 +56,12 @@ class Inspector {
     });
   }
 
-  async open(): Promise<void> {
-    await once(this.socket, 'open');
+  static async of(printed: string): Promise<Inspector> {
+    const address = /ws:\/\/127\.0\.0\.1:\d+\/[\w-]+/.exec(printed)?.[0];
+    if (address === undefined) throw new Error('the process was not started inspectable');
+    const inspector = new Inspector(new WebSocket(address));
+    await once(inspector.socket, 'open');
+    return inspector;
   }
 
   call(method: string, params: object = {}): Promise<unknown> {

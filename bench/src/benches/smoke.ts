@@ -24,7 +24,7 @@ const MINUTE = {
     throughput: { users: 20, window: 8, seconds: 2, warmUpSeconds: 1, most: 8_000 },
     joins: 10,
   },
-  peers: { idle: 80, readers: 20, posts: 20, warmUp: 5, restMs: 2_000 },
+  peers: { idle: 80, readers: 20, posts: 20, warmUp: 5, restMs: 2_000, collect: false },
   link: { seconds: 2, warmUpSeconds: 1 },
 } satisfies Sizes;
 
@@ -39,7 +39,7 @@ const TINY = {
     throughput: { users: 2, window: 2, seconds: 1, warmUpSeconds: 0.5, most: 500 },
     joins: 3,
   },
-  peers: { idle: 8, readers: 4, posts: 5, warmUp: 1, restMs: 200 },
+  peers: { idle: 8, readers: 4, posts: 5, warmUp: 1, restMs: 200, collect: false },
   link: { seconds: 0.5, warmUpSeconds: 0.2 },
 } satisfies Sizes;
 

@@ -20,6 +20,7 @@ export const NO_LIMITS: Record<string, string> = {
   DCP_CONNECTIONS_PER_ADDRESS: '1000000',
   DCP_BANDWIDTH_BYTES_PER_MINUTE: '1000000000000',
   DCP_DRAIN_MS: '0',
+  DCP_FEDERATION_MAX_LINKS: '10000',
 };
 
 /** "without signatures": full posts whose signatures nobody checks. */

@@ -62,6 +62,23 @@ describe('entries of a home on their way to other nodes', () => {
     await arrives(upTo(24), rooms[0]);
   });
 
+  it('of one channel go to every one of many nodes', async () => {
+    await atHome.stop();
+    // Nothing but what is told wakes them.
+    atHome = await home.start({ env: { DCP_FEDERATION_SCAN_MS: '60000' } });
+    const peers = Array.from({ length: 40 }, () => new BadPeer());
+    for (const peer of peers) {
+      home.rate(peer.nodeId, 'trusted');
+      await peer.dial(home.place(atHome), home.nodeId);
+      channels.join(room, peer.nodeId);
+    }
+    channels.post(room, 1);
+    for (const peer of peers) {
+      expect(await peer.next('ask')).toMatchObject({ kind: 'entries', body: { channel_id: room } });
+      peer.close();
+    }
+  });
+
   it('[DCP-14.3-02] wait for a node that is away, and come in order, each once, when it is back', async () => {
     channels.join(room, reader.nodeId);
     await arrives([1]);

@@ -8,6 +8,7 @@ import { type BenchChannel, makeChannel } from '../../prepare/channels.js';
 import { signedPosts } from '../../prepare/frames.js';
 import { call, inParallel } from '../../prepare/rest.js';
 import { cpuOf, residentKib } from '../../processes.js';
+import { collectGarbage } from '../../profile.js';
 import { table } from '../../report.js';
 import { figure, median, quantile } from '../../stats.js';
 import { BenchPeer } from './bench-peer.js';
@@ -20,6 +21,8 @@ export interface PeersSizes {
   posts: number;
   warmUp: number;
   restMs: number;
+  /** Tell also what is left when the garbage is collected: the node was started inspectable. */
+  collect: boolean;
 }
 
 const GUARD_MS = 30_000;
@@ -47,21 +50,29 @@ async function introduce(node: BenchNode, { token }: BenchAccount, count: number
   return peers;
 }
 
-async function idleLinks(node: BenchNode, peers: BenchPeer[], { restMs }: PeersSizes): Promise<void> {
+async function idleLinks(node: BenchNode, peers: BenchPeer[], { restMs, collect }: PeersSizes): Promise<void> {
   const url = await linkUrl(node);
   // The first links bring in code and pools that stay; they are not counted.
   const [first, rest] = [peers.slice(0, peers.length >> 3), peers.slice(peers.length >> 3)];
   for (const peer of first) await peer.link(url, node.nodeId);
-  await delay(restMs);
-  const before = residentKib(node.doors);
+  const before = await memory(node, restMs, collect);
   const began = performance.now();
   for (const peer of rest) await peer.link(url, node.nodeId);
   const each = (performance.now() - began) / rest.length;
-  await delay(restMs);
-  const cost = (residentKib(node.doors) - before) / rest.length;
+  const after = await memory(node, restMs, collect);
+  const [asIs, collected] = [after.asIs - before.asIs, after.collected - before.collected];
+  const kept = collect ? `, ${figure(collected / rest.length)} with its garbage collected` : '';
   console.log(
-    `\nPeers: ${rest.length} idle links on top of ${first.length}: ${figure(cost)} KiB of the node each (goal: < 100 KB), made in ${figure(each)} ms each`,
+    `\nPeers: ${rest.length} idle links on top of ${first.length}: ${figure(asIs / rest.length)} KiB of the node each${kept} (goal: < 100 KB), made in ${figure(each)} ms each`,
   );
+}
+
+/** Resident KiB after a rest, as they are and without the garbage of what was before. */
+async function memory(node: BenchNode, restMs: number, collect: boolean) {
+  await delay(restMs);
+  const asIs = residentKib(node.doors);
+  if (collect) for (const printed of Object.values(node.printed())) await collectGarbage(printed);
+  return { asIs, collected: residentKib(node.doors) };
 }
 
 async function linkUrl({ urls }: BenchNode): Promise<string> {

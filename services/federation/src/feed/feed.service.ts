@@ -15,6 +15,8 @@ export interface FeedParts extends NodeFeedParts {
 const MAX_STALE = 1_000;
 /** What could not be read is read again after this. */
 const AGAIN_MS = 1_000;
+/** Nodes that are woken in one turn of the loop: its author hears in between that his post is ordered. */
+const WOKEN_AT_ONCE = 16;
 /** One question after keys, and all of them while some go. */
 const KEYS_MS = 7_000;
 const ALL_KEYS_MS = 300_000;
@@ -72,11 +74,17 @@ export class FeedService {
   }
 
   #wake(channelId: string): void {
-    for (const node of this.parts.audience.nodesOf(channelId)) {
+    this.#wakeSome(channelId, this.parts.audience.nodesOf(channelId), 0);
+  }
+
+  #wakeSome(channelId: string, nodes: string[], from: number): void {
+    const end = from + WOKEN_AT_ONCE;
+    for (const node of nodes.slice(from, end)) {
       const feed = this.#feeds.get(node);
       if (feed === undefined) this.#want(node);
       else feed.wake(channelId);
     }
+    if (end < nodes.length && this.#subscriptions.length > 0) setImmediate(() => this.#wakeSome(channelId, nodes, end));
   }
 
   #want(node: string): void {
