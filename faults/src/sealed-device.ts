@@ -58,7 +58,7 @@ export class SealedDevice {
 
   constructor(private readonly options: SealedDeviceOptions) {
     const { name, device } = options;
-    this.record = { name, userId: device.userId, heard: [], follows: [], ended: false };
+    this.record = { name, userId: device.userId, heard: [], follows: [] };
     this.storage = this.openStorage();
     this.crashable = new CrashStorage(this.storage);
     this.client = this.open();
@@ -245,11 +245,12 @@ export class SealedDevice {
   /** Is about to be revoked: what it cannot read from now on it need not. */
   part(): void {
     this.parting = true;
+    this.record.ended ??= this.record.heard.length;
   }
 
   /** Ends for good. */
   async end(): Promise<void> {
-    this.record.ended = true;
+    this.record.ended ??= this.record.heard.length;
     await this.client.disconnect().catch(() => undefined);
     this.crashable.cut();
     this.release();

@@ -13,13 +13,19 @@ const heard = (seq: number, more: Partial<Heard> = {}): Heard => ({
   ...more,
 });
 
-function rules(entries: Heard[], { stays = [{ from: 1, to: Infinity }], follows = [1], ended = false } = {}): string[] {
+interface Rules {
+  stays?: Stay[];
+  follows?: number[];
+  ended?: number;
+}
+
+function rules(entries: Heard[], { stays = [{ from: 1, to: Infinity }], follows = [1], ended }: Rules = {}): string[] {
   const device: DeviceRecord = {
     name: 'alice/1',
     userId: 'alice',
     heard: entries,
     follows: follows.map((after) => ({ channelId: CHANNEL, after })),
-    ended,
+    ...(ended === undefined ? {} : { ended }),
   };
   const all = new Map<string, Map<string, Stay[]>>([[CHANNEL, new Map([['alice', stays]])]]);
   return checkRecords(said, [device], all).map(({ rule }) => rule);
@@ -64,7 +70,9 @@ describe('checkRecords', () => {
     expect(rules([heard(3), heard(4)], { follows: [2] })).toEqual([]);
     expect(rules([heard(3), heard(4)], { follows: [] })).toEqual([]);
     expect(rules([], { stays: [{ from: 1, to: 4 }] })).toEqual([]);
-    expect(rules([heard(2), heard(3)], { ended: true })).toEqual([]);
+    expect(rules([heard(2), heard(3)], { ended: 2 })).toEqual([]);
+    expect(rules([heard(2), heard(4)], { ended: 1 })).toEqual([]);
+    expect(rules([heard(2), heard(4)], { ended: 2 })).toEqual(['lost']);
     expect(rules([heard(2)])).toEqual(['lost', 'lost']);
   });
 });

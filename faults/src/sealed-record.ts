@@ -25,8 +25,8 @@ export interface DeviceRecord {
   heard: Heard[];
   /** Where it began to follow a channel, as far as that is known: everything after it must come. */
   follows: { channelId: string; after: number }[];
-  /** Revoked: it hears nothing more. */
-  ended: boolean;
+  /** Revoked when it had heard so much: of what came then, and was under way, nothing is owed to it. */
+  ended?: number;
 }
 
 /** A user was a member for every `from < seq < to`. */
@@ -162,8 +162,11 @@ function due(device: DeviceRecord, channelId: string, stay: Stay, heard: readonl
     .filter((one) => one.channelId === channelId && one.after >= stay.from && one.after < stay.to)
     .map(({ after }) => after);
   const after = known.length > 0 ? Math.min(...known) : Math.min(...seqs) - 1;
-  const open = stay.to === Infinity && !device.ended;
-  return [after, open ? Infinity : Math.max(...seqs)];
+  if (stay.to === Infinity && device.ended === undefined) return [after, Infinity];
+  const inTime = device.heard
+    .slice(0, device.ended)
+    .filter((one) => one.channelId === channelId && isIn(stay, one.seq));
+  return [after, Math.max(...inTime.map(({ seq }) => seq))];
 }
 
 function place(channelId: string, seq: number): string {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ChannelCursor, type EntryEvent } from './channel-cursor.js';
@@ -6,6 +7,11 @@ const event = (seq: number): EntryEvent => ({
   event: 'message_hidden',
   data: { channel: '#x', channel_id: 'ch_x', seq },
 });
+
+/** Until it has seen so many, ten seconds at most. */
+async function untilSeen(seen: readonly number[], count: number): Promise<void> {
+  for (let waited = 0; seen.length < count && waited < 10_000; waited += 50) await delay(50);
+}
 
 const turns = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -59,6 +65,29 @@ describe('ChannelCursor', () => {
     for (let i = 0; i < 3; i++) await turns();
     expect(seen).toEqual([]);
     expect(cursor.lastSeq).toBe(0);
+  });
+
+  it('a gap that the node could not tell at first is read again, though nothing more comes', async () => {
+    let failures = 1;
+    const { cursor, seen } = follow(
+      () => 3,
+      () => failures-- > 0,
+    );
+    cursor.accept(event(3));
+    await untilSeen(seen, 3);
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it('what is still ahead of a gap after it was read waits for the next try', async () => {
+    let head = 1;
+    const { cursor, seen } = follow(() => head);
+    cursor.accept(event(4));
+    for (let i = 0; i < 3; i++) await turns();
+    expect(seen).toEqual([1]);
+    cursor.accept(event(2));
+    head = 3;
+    await untilSeen(seen, 4);
+    expect(seen).toEqual([1, 2, 3, 4]);
   });
 
   it('numbers that the node leaves out of a page are passed over', async () => {

@@ -5,6 +5,9 @@ export type EntryEvent = Extract<ServerEvent, { event: 'message' | 'message_hidd
 
 /** Events that wait for a gap to be filled; more are dropped and read from the history instead. */
 const MAX_WAITING = 2_000;
+/** A gap that the node could not tell now is read again after this, so many times; then the next event or reconnect asks for it. */
+const AGAIN_MS = 1_000;
+const MOST_TRIES = 10;
 
 /**
  * One channel as this client has seen it: lets each `seq` through once and in order. What comes ahead of a gap waits until the gap
@@ -13,6 +16,7 @@ const MAX_WAITING = 2_000;
 export class ChannelCursor {
   private waiting: EntryEvent[] = [];
   private filling = false;
+  private tries = 0;
 
   constructor(
     readonly channelId: string,
@@ -26,7 +30,7 @@ export class ChannelCursor {
   accept(event: EntryEvent): void {
     const { seq } = event.data;
     if (seq <= this.lastSeq) return;
-    if (seq === this.lastSeq + 1 && !this.filling) return this.pass(event);
+    if (seq === this.lastSeq + 1 && !this.filling && this.waiting.length === 0) return this.pass(event);
     if (this.waiting.length < MAX_WAITING) this.waiting.push(event);
     this.startFilling();
   }
@@ -50,16 +54,33 @@ export class ChannelCursor {
   private startFilling(): void {
     if (this.filling) return;
     this.filling = true;
-    // A failure (the connection is gone) is made good by the resume that follows the reconnect.
-    void this.readGap(this)
-      .catch(() => undefined)
-      .then(() => this.release());
+    void this.readGap(this).then(
+      () => this.release(true),
+      () => this.release(false),
+    );
   }
 
-  private release(): void {
+  private release(wasRead: boolean): void {
     this.filling = false;
     const waiting = this.waiting.sort((a, b) => a.data.seq - b.data.seq);
     this.waiting = [];
-    for (const event of waiting) if (event.data.seq === this.lastSeq + 1) this.pass(event);
+    for (const event of waiting) {
+      if (event.data.seq === this.lastSeq + 1) this.pass(event);
+      else if (event.data.seq > this.lastSeq) this.waiting.push(event);
+    }
+    if (wasRead && this.waiting.length === 0) this.tries = 0;
+    else this.tryAgain();
+  }
+
+  /** With the connection gone every try fails: the resume after the reconnect makes it good. */
+  private tryAgain(): void {
+    if (++this.tries < MOST_TRIES) {
+      const timer: unknown = setTimeout(() => this.startFilling(), AGAIN_MS);
+      // A program that has nothing else to do may end.
+      (timer as { unref?: () => void }).unref?.();
+      return;
+    }
+    this.tries = 0;
+    this.waiting = [];
   }
 }

@@ -147,7 +147,11 @@ export class EncryptionEngine {
     this.directory.forgetFreshness();
     this.takenUp = false;
     clearInterval(this.ticking);
-    this.ticking = setInterval(() => (this.ticked ??= this.tick()), TICK_MS);
+    this.ticking = setInterval(() => {
+      // Messages wait for nothing else that the node does not answer.
+      this.reader.goOn();
+      this.ticked ??= this.tick();
+    }, TICK_MS);
     // A node whose keys service is away still serves its readable channels.
     await this.takeUp().catch(() => undefined);
   }
@@ -249,7 +253,6 @@ export class EncryptionEngine {
   private async tick(): Promise<void> {
     try {
       if (!this.takenUp) await this.takeUp();
-      this.reader.goOn();
       await this.requests.tick();
       await this.backup.flush();
       await this.upkeep();
