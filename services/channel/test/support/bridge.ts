@@ -59,6 +59,7 @@ export class Bridge {
   readonly settings = new Map<string, { allow_direct_messages: boolean; blocked_users: string[] }>();
   #chains: Bus[] = [];
   #feeding: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   private constructor(private readonly ends: { nodeId: string; bus: Bus }[]) {}
 
@@ -96,8 +97,13 @@ export class Bridge {
 
   /** Gives every replica what it lacks; resolves when nothing is left. Feeds of the background are waited for. */
   feed(): Promise<void> {
-    this.#feeding = this.#feeding.then(() => this.#feedAll()).catch(() => undefined);
-    return this.#feeding;
+    // One that has not begun finds what this one would: every entry asks for one, and together they would be late for everybody.
+    this.#next ??= this.#feeding.then(() => {
+      this.#next = undefined;
+      return this.#feedAll().catch(() => undefined);
+    });
+    this.#feeding = this.#next;
+    return this.#next;
   }
 
   #end(nodeId: string): Bus {
