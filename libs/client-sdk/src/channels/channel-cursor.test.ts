@@ -78,6 +78,15 @@ describe('ChannelCursor', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
+  it('of a channel that was left nothing comes any more, whatever was still being read', async () => {
+    const { cursor, seen } = follow(() => 3);
+    cursor.accept(event(3));
+    cursor.stop();
+    for (let i = 0; i < 3; i++) await turns();
+    cursor.accept(event(4));
+    expect(seen).toEqual([]);
+  });
+
   it('what is still ahead of a gap after it was read waits for the next try', async () => {
     let head = 1;
     const { cursor, seen } = follow(() => head);

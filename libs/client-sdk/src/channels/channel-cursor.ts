@@ -17,6 +17,7 @@ export class ChannelCursor {
   private waiting: EntryEvent[] = [];
   private filling = false;
   private tries = 0;
+  private stopped = false;
 
   constructor(
     readonly channelId: string,
@@ -35,6 +36,11 @@ export class ChannelCursor {
     this.startFilling();
   }
 
+  /** The channel was left: what is still read for this place is for nobody, and whoever comes back begins another one. */
+  stop(): void {
+    this.stopped = true;
+  }
+
   /** The node says that more was missed than it replays. */
   gap(): void {
     this.startFilling();
@@ -47,12 +53,13 @@ export class ChannelCursor {
   }
 
   private pass(event: EntryEvent): void {
+    if (this.stopped) return;
     this.lastSeq = event.data.seq;
     this.deliver(event);
   }
 
   private startFilling(): void {
-    if (this.filling) return;
+    if (this.filling || this.stopped) return;
     this.filling = true;
     void this.readGap(this).then(
       () => this.release(true),

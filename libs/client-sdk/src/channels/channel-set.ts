@@ -86,6 +86,7 @@ export class ChannelSet {
   }
 
   remove(channelId: string): void {
+    this.cursors.get(channelId)?.stop();
     this.cursors.delete(channelId);
     this.updates.delete(channelId);
     this.storeSoon();
