@@ -10,6 +10,7 @@ import type { FederationMetrics } from '../metrics.js';
 import type { TlsIdentity } from '../node/certificate.js';
 import { LINK_PATH } from '../node/own-document.js';
 import type { KnownPeer } from '../peers/peer.store.js';
+import { awaitFirstBytes } from './first-bytes.js';
 import { type Connection, type HandshakeParts, listeningHandshake, type ProvenLink } from './handshake.js';
 import { Inbox } from './inbox.js';
 import { CLOSED } from './link.js';
@@ -39,6 +40,7 @@ const MAX_STRANGERS_OF_ADDRESS = 16;
 /** The port for other nodes: TLS 1.3 only, links by WebSocket, the rest by `http`. */
 export class Listener {
   readonly #server: Server;
+  readonly #endSilent: () => void;
   readonly #sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -57,6 +59,7 @@ export class Listener {
       { ...options, headersTimeout: HANDSHAKE_MS, requestTimeout: HANDSHAKE_MS, handshakeTimeout: HANDSHAKE_MS },
       parts.http,
     );
+    this.#endSilent = awaitFirstBytes(this.#server, HANDSHAKE_MS);
     this.#server.maxConnections = parts.maxLinks + 2 * MAX_STRANGERS;
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -75,6 +78,7 @@ export class Listener {
     for (const ws of this.#strangers.keys()) ws.terminate();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
+    this.#endSilent();
     await closed;
   }
 
