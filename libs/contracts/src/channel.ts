@@ -7,6 +7,7 @@ import type {
   Genesis,
   Handover,
   HandoverRecord,
+  Mandate,
   PostAck,
   Visibility,
 } from '@dcp/protocol';
@@ -103,6 +104,15 @@ export interface CreateRequest {
   entry?: Record<string, unknown> | undefined;
 }
 
+/** What its owner changes of a channel of mode `node`; an absent member keeps its value. `mandate`: as he signed it. */
+export interface UpdateRequest {
+  session: Session;
+  channel_id: string;
+  title?: string | undefined;
+  description?: string | undefined;
+  mandate?: Mandate | undefined;
+}
+
 /** A channel as its home node tells another node of it. */
 export interface HomedChannel extends ChannelInfo {
   home_node: string;
@@ -118,6 +128,8 @@ export interface HomedChannel extends ChannelInfo {
   first_seq?: number | undefined;
   /** How the home came from the node of the genesis to this one. Absent: it never moved, or the channel is hidden from the asker. */
   handovers?: HandoverRecord[] | undefined;
+  /** Of whom its owner trusts in his place; not yet checked, and hidden as the hand-overs are. */
+  mandate?: Mandate | undefined;
 }
 
 /** Where a channel has its home, and how it came there. */
@@ -131,9 +143,11 @@ export interface ChannelHome {
   /** `moving`: the home before has given it up and the new one has not taken it yet; what is posted meanwhile waits. */
   state: 'settled' | 'moving';
   handovers: HandoverRecord[];
+  /** Whom its owner trusts to move it when its home is lost, as this node has heard of it last. */
+  mandate?: Mandate | undefined;
 }
 
-/** The owner's signed hand-over of a channel; not yet checked. */
+/** A signed hand-over of a channel, by its owner or his admins; not yet checked. */
 export interface HandOverRequest {
   session: Session;
   channel_id: string;
@@ -146,6 +160,7 @@ export interface ReplicaState {
   home_epoch: number;
   first_seq: number;
   last_seq: number;
+  mandate?: Mandate | undefined;
 }
 
 /** What the nodes of its members have of a channel, and whether its home still answers: what its owner must know when it is lost. */
@@ -157,6 +172,8 @@ export interface HomeSurvey {
   home_answers: boolean;
   /** Those that follow the same home, this one among them; `error` of §14 of those that did not say. */
   nodes: ({ node_id: string; first_seq: number; last_seq: number } | { node_id: string; error: ErrorCode })[];
+  /** The newest that any of them knows. */
+  mandate?: Mandate | undefined;
 }
 
 /**
@@ -165,7 +182,7 @@ export interface HomeSurvey {
  * - `probe`: the home, to the node that shall follow: it brings itself up to date and says whether it could;
  * - `take`: the home has given the channel up, and this node is to order it from now on;
  * - `told`: another node has;
- * - `claim`: the owner's node, to the one that shall follow a lost home.
+ * - `claim`: the node of the owner, or of the admin who speaks for all, to the one that shall follow a lost home.
  */
 export interface PeerHandover {
   step: 'ask' | 'probe' | 'take' | 'told' | 'claim';
@@ -207,6 +224,7 @@ export interface PeerChange {
   /** `update`, in mode `node`. */
   title?: string | undefined;
   description?: string | undefined;
+  mandate?: Mandate | undefined;
 }
 
 /** As its author signed it (§6.1). */

@@ -121,10 +121,7 @@ export const CHANNEL = {
   create: rpc<C.CreateRequest, C.StateChange>('channel.create', 'channel', 'gateway'),
   join: rpc<{ session: A.Session; channel_id: string }, C.StateChange>('channel.join', 'channel', 'gateway'),
   leave: rpc<{ session: A.Session; channel_id: string }, C.StateChange>('channel.leave', 'channel', 'gateway'),
-  update: rpc<
-    { session: A.Session; channel_id: string; title?: string | undefined; description?: string | undefined },
-    C.StateChange
-  >('channel.update', 'channel', 'gateway'),
+  update: rpc<C.UpdateRequest, C.StateChange>('channel.update', 'channel', 'gateway'),
 
   /** One signed entry of an `e2ee` channel's state chain: join, leave, invite, kick, ban, settings. 2007 `stale_state` with the head. */
   changeState: rpc<C.ChangeStateRequest, C.StateChange>('channel.state.change', 'channel', 'gateway'),

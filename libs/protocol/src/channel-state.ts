@@ -1,5 +1,6 @@
 import { DcpError } from './errors.js';
 import type { Visibility } from './genesis.js';
+import { type Mandate, mandateSchema } from './mandate.js';
 import type { StateEntry } from './messages.js';
 
 /**
@@ -41,7 +42,7 @@ export type StateEffect =
   | { kind: 'unbanned'; user: string; rekey: false }
   | { kind: 'linked'; key: string; expires: string; rekey: false }
   | { kind: 'unlinked'; key: string; rekey: false }
-  | { kind: 'settings'; title?: string; description?: string; rekey: false };
+  | { kind: 'settings'; title?: string; description?: string; mandate?: Mandate; rekey: false };
 
 /** Invite links that a channel may have at the same time, and the longest life of one. */
 export const MAX_INVITE_LINKS = 50;
@@ -171,8 +172,19 @@ function settings(entry: StateEntry, { actor }: StateFacts): StateEffect {
     kind: 'settings',
     ...(title === undefined ? {} : { title }),
     ...(description === undefined ? {} : { description: description as string }),
+    ...mandateIn(entry),
     rekey: false,
   };
+}
+
+/** Its own signature, of which whoever uses it must be sure, is checked when it is used. */
+function mandateIn({ author, channel_id: channelId, content }: StateEntry): { mandate?: Mandate } {
+  const told = content.details['mandate'];
+  if (told === undefined) return {};
+  const mandate = mandateSchema.safeParse(told).data;
+  if (mandate === undefined || mandate.author !== author || mandate.channel_id !== channelId)
+    throw invalid('not a mandate of the author for this channel', 'content.details.mandate');
+  return { mandate };
 }
 
 /** The key of the invite link that a `user_joined` or `link_revoked` names; undefined: none. */

@@ -8,6 +8,7 @@ import {
   textUpTo,
 } from './fields.js';
 import { ENCRYPTION_MODES, genesisSchema } from './genesis.js';
+import { mandateSchema } from './mandate.js';
 
 /** One history or catch-up page holds at most this many messages; a larger `limit` is lowered to it. */
 export const MAX_PAGE = 100;
@@ -55,6 +56,8 @@ export const updateChannel = z.looseObject({
   channel: channelReferenceField,
   name: textUpTo(100).optional(),
   description: textUpTo(1_000).optional(),
+  /** Whom its owner trusts to move the channel when its home is lost; replaces the one before. */
+  mandate: mandateSchema.optional(),
 });
 
 export const PRESENCE = ['online', 'away', 'offline'] as const;

@@ -10,10 +10,10 @@ import {
   handoverInput,
   handoverRecord,
   handoverSchema,
-  homeAfter,
   MAX_HANDOVERS,
   MAX_VOID,
 } from './handover.js';
+import { homeAfter } from './home-after.js';
 
 const hashOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 const channel = `ch_${'a'.repeat(52)}`;

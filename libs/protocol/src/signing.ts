@@ -14,6 +14,7 @@ export type SignedType =
   | 'TRUST'
   | 'MOVE'
   | 'HANDOVER'
+  | 'MANDATE'
   | 'GRANT'
   | 'FUNCTION';
 
