@@ -122,7 +122,7 @@ export class ChannelRooms {
     this.sender = sender;
     this.homes = homes;
     this.authorKeys = new AuthorKeys(bus);
-    const checks = new HandoverChecks({ bus, keys: this.authorKeys });
+    const checks = new HandoverChecks({ bus, keys: this.authorKeys, pool });
     const moving = { pool, bus, asks, checks, sender, events, limits, metrics, clock, logger, nodeId };
     const follow = new FollowService(moving);
     const replicas = new ReplicaService({
@@ -205,7 +205,7 @@ export class ChannelRooms {
     });
     this.banned = new BannedGuests({ bus, clock, logger, nodeId });
     this.deviceNews = new DeviceNews(bus, members, logger);
-    const settings = new UpdateChannelService({ channels, membership, commits, node });
+    const settings = new UpdateChannelService({ channels, membership, commits, node, pool, checks });
     const history = new HistoryService({ history: new HistoryStore(pool), members, asks, nodeId });
     const reads = new PeerReads({ channels, members, chains, history, audience, pool });
     const changes = new PeerChanges({

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from '@dcp/node-kit';
+import { keepMandate } from '../handover/mandate.store.js';
 import type { NewChannel, Settings } from '../log/operation.js';
 
 const INSERT_CHANNELS = `
@@ -40,7 +41,8 @@ export async function insertChannels(client: Pool | PoolClient, channels: NewCha
 
 /** Sets what the update names; an absent member keeps its value. */
 export async function updateSettings(client: PoolClient, update: Settings & { channelId: string }): Promise<void> {
-  const { channelId, title = null, description = null } = update;
+  const { channelId, title = null, description = null, mandate } = update;
+  if (mandate !== undefined) await keepMandate(client, mandate);
   await client.query(
     'update channels set title = coalesce($2, title), description = coalesce($3, description) where channel_id = $1',
     [channelId, title, description],

@@ -17,11 +17,11 @@ export class ChannelResponder implements Responder {
 
   serve(answering: Answering): void {
     answering.serve(CHANNEL.create, (request) => this.creation.create(request));
-    answering.serve(CHANNEL.update, ({ session, channel_id, title, description }) =>
+    answering.serve(CHANNEL.update, ({ session, channel_id, title, description, mandate }) =>
       this.remote.atHome(
         channel_id,
-        () => this.settings.update(session.user_id, channel_id, { title, description }),
-        (home) => this.remote.update(session, channel_id, { title, description }, home),
+        () => this.settings.update(session.user_id, channel_id, { title, description, mandate }),
+        (home) => this.remote.update(session, channel_id, { title, description, mandate }, home),
       ),
     );
     answering.serve(CHANNEL.resolve, ({ name, user_id }) => this.#resolve(name, user_id));

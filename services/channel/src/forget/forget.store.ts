@@ -60,6 +60,10 @@ const WIPE_HANDOVERS = `
   update handovers h set record = '', hash = '' from channels c
   where c.channel_id = h.channel_id and c.creator = $1 and c.encryption = 'node'`;
 
+const WIPE_MANDATES = `
+  delete from mandates m using channels c
+  where c.channel_id = m.channel_id and c.creator = $1 and c.encryption = 'node'`;
+
 const WIPE_GENESIS = `update channels set creator = '', genesis = '', genesis_signature = ''
   where creator = $1 and encryption = 'node'`;
 
@@ -110,6 +114,7 @@ export class ForgetStore {
   /** The channels that he made go on, but no longer say who made them. */
   async wipeGenesis(userId: string): Promise<void> {
     await this.pool.query(WIPE_HANDOVERS, [userId]);
+    await this.pool.query(WIPE_MANDATES, [userId]);
     await this.pool.query(WIPE_GENESIS, [userId]);
   }
 }

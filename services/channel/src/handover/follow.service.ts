@@ -89,6 +89,7 @@ export class FollowService {
       records.map(({ handover }) => handover),
     );
     await this.parts.checks.signatures(fresh.map(({ handover }) => handover));
+    for (const { handover } of fresh) await this.parts.checks.currentMandate(handover);
     await this.parts.checks.closings(fresh);
     return fresh;
   }

@@ -14,6 +14,7 @@ import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
 import { type FollowParts, type FollowService, genesisOf } from './follow.service.js';
 import type { HandoverInput } from './handover-input.js';
 import { findChain, insertHandovers } from './handover.store.js';
+import { findMandate } from './mandate.store.js';
 import { giveUp } from './home-rows.store.js';
 import type { LostHome } from './lost-home.service.js';
 
@@ -149,8 +150,10 @@ export class GiveService {
     const row = await findHome(this.parts.pool, channelId);
     if (row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     const handovers = await findChain(this.parts.pool, channelId);
+    const mandate = await findMandate(this.parts.pool, channelId);
     const { name, homeNode, homeEpoch } = row;
-    return { channel_id: channelId, name, home_node: homeNode, home_epoch: homeEpoch, state, handovers };
+    const home = { channel_id: channelId, name, home_node: homeNode, home_epoch: homeEpoch, state, handovers };
+    return mandate === undefined ? home : { ...home, mandate };
   }
 }
 

@@ -1,8 +1,9 @@
-import { type Bus } from '@dcp/node-kit';
+import { type Bus, type Pool } from '@dcp/node-kit';
 import { FEDERATION, type HomedChannel } from '@dcp/contracts';
 import { parseKey, verifySigned } from '@dcp/crypto';
 import {
   closes,
+  consentInput,
   DcpError,
   type Genesis,
   type Handover,
@@ -10,18 +11,22 @@ import {
   type HandoverRecord,
   homeAfter,
   type HomeAfter,
+  type Mandate,
+  mandateInput,
   signingInput,
 } from '@dcp/protocol';
 import type { AuthorKeys } from '../peers/author-keys.js';
 import { checkHome } from '../replicas/check-home.js';
 import { hashOf } from './handover.store.js';
+import { findMandate } from './mandate.store.js';
 
 export interface HandoverChecksParts {
   bus: Bus;
   keys: AuthorKeys;
+  pool: Pool;
 }
 
-/** Whose word moves a channel: its owner's, by the key of his device, and at each step that of the home before. */
+/** Whose word moves a channel: its owner's or his admins', by the keys of their devices, and at each step that of the home before. */
 export class HandoverChecks {
   constructor(private readonly parts: HandoverChecksParts) {}
 
@@ -39,21 +44,38 @@ export class HandoverChecks {
     return homeAfter(channelId, genesis, handovers, hashOf);
   }
 
-  /** Throws FEDERATION_ERROR `handover_signature`; NODE_UNREACHABLE where the owner's device log could not be had. */
+  /** Throws FEDERATION_ERROR `handover_signature`; NODE_UNREACHABLE where the device log of who signed could not be had. */
   async signatures(handovers: Handover[]): Promise<void> {
-    if (handovers.length === 0) return;
-    const authors = handovers.map(({ author, device, issued }) => ({
-      userId: author,
-      device: device ?? null,
-      timestamp: issued,
-    }));
+    const words = handovers.flatMap(wordsOf);
+    if (words.length === 0) return;
+    const authors = words.map(({ author, device = null, issued }) => ({ userId: author, device, timestamp: issued }));
     const keys = await this.parts.keys.find(authors);
-    for (const [i, handover] of handovers.entries()) {
+    for (const [i, { author, input, signature }] of words.entries()) {
       const key = keys[i];
-      if (key === null) throw new DcpError('NODE_UNREACHABLE', { reason: 'device_log' });
-      const good = key !== undefined && isSigned(key, handoverInput(handover), handover.signature);
-      if (!good) throw new DcpError('FEDERATION_ERROR', { reason: 'handover_signature', epoch: handover.epoch });
+      if (key === null) throw new DcpError('NODE_UNREACHABLE', { reason: 'device_log', user_id: author });
+      const good = key !== undefined && isSigned(key, input, signature);
+      if (!good) throw new DcpError('FEDERATION_ERROR', { reason: 'handover_signature', user_id: author });
     }
+  }
+
+  /** Whether the owner has signed it; false where that cannot be known now. */
+  async isMandate(mandate: Mandate, owner: string): Promise<boolean> {
+    const { author, device = null, issued } = mandate;
+    if (author !== owner) return false;
+    const [key] = await this.parts.keys.find([{ userId: author, device, timestamp: issued }]);
+    return typeof key === 'string' && isSigned(key, mandateInput(mandate), mandate.signature);
+  }
+
+  /**
+   * Admins speak by the last mandate that is known here, or a newer one. Throws FEDERATION_ERROR `old_mandate`. What a home that lies has put
+   * into the log in the owner's place stops nobody.
+   */
+  async currentMandate({ mandate, channel_id: channelId }: Handover): Promise<void> {
+    if (mandate === undefined) return;
+    const known = await findMandate(this.parts.pool, channelId);
+    if (known === undefined || known.serial <= mandate.serial) return;
+    if (await this.isMandate(known, mandate.author))
+      throw new DcpError('FEDERATION_ERROR', { reason: 'old_mandate', serial: known.serial });
   }
 
   /** That the home before each hand-over has closed with it, unless it was lost. Throws FEDERATION_ERROR `closing`. */
@@ -68,6 +90,24 @@ export class HandoverChecks {
         throw new DcpError('FEDERATION_ERROR', { reason: 'closing', epoch: handover.epoch });
     }
   }
+}
+
+interface Word {
+  author: string;
+  device?: string | undefined;
+  issued: string;
+  input: Uint8Array;
+  signature: string;
+}
+
+/** Everything in a hand-over that somebody has signed. */
+function wordsOf(handover: Handover): Word[] {
+  const { mandate, consents = [] } = handover;
+  return [
+    { ...handover, input: handoverInput(handover) },
+    ...(mandate === undefined ? [] : [{ ...mandate, input: mandateInput(mandate) }]),
+    ...consents.map((consent) => ({ ...consent, input: consentInput(handover, consent) })),
+  ];
 }
 
 function isSigned(key: string, input: Uint8Array, signature: string): boolean {

@@ -1,6 +1,14 @@
 import type { HomeSurvey, Peer, PeerHandoverAnswer, ReplicaState } from '@dcp/contracts';
 import { type PoolClient, withTransaction } from '@dcp/node-kit';
-import { asDcpError, channelIdField, DcpError, type Handover, type HandoverRecord, parseWith } from '@dcp/protocol';
+import {
+  asDcpError,
+  channelIdField,
+  DcpError,
+  type Handover,
+  type HandoverRecord,
+  type Mandate,
+  parseWith,
+} from '@dcp/protocol';
 import { z } from 'zod';
 import { checkClock } from '../log/post-checks.js';
 import type { Publisher } from '../log/publisher.js';
@@ -12,11 +20,14 @@ import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
 import { type FollowParts, type FollowService, genesisOf } from './follow.service.js';
 import { closedRecords, type HandoverInput } from './handover-input.js';
 import { findChain, insertHandovers } from './handover.store.js';
+import { findMandate, membersAmong } from './mandate.store.js';
 import { isNameTaken, takeOver, tellLost } from './home-rows.store.js';
 import { appendVoid, hasMemberOf, memberNodes } from './lost-home.store.js';
 
 const SURVEY_MS = 5_000;
 const CLAIM_MS = 20_000;
+
+type Surveyed = HomeSurvey['nodes'][number] & { mandate?: Mandate | undefined };
 
 const surveyRequest = z.looseObject({ channel_id: channelIdField });
 
@@ -26,7 +37,7 @@ export interface LostHomeParts extends FollowParts {
   publisher: Publisher;
 }
 
-/** Channels whose home is gone for good: by their owner's word another node goes on with what is left (ADR 30). */
+/** Channels whose home is gone for good: by the word of their owner, or of his admins, another node goes on with what is left (ADR 30, 31). */
 export class LostHome {
   constructor(private readonly parts: LostHomeParts) {}
 
@@ -39,11 +50,13 @@ export class LostHome {
     if (place.role === null) throw notAMember(place.visibility);
     const { homeNode, homeEpoch, name } = row;
     const others = (await memberNodes(pool, channelId)).filter((node) => node !== homeNode && node !== nodeId);
-    const [home_answers, ...nodes] = await Promise.all([
+    const [home_answers, ...asked] = await Promise.all([
       homeNode === nodeId || follow.isAnswering(homeNode, channelId, homeEpoch + 1),
       ...others.map((node) => this.#ask(node, channelId)),
     ]);
     const here = { node_id: nodeId, ...stateOf(row) };
+    const mandate = await this.#newest(row, channelId, asked);
+    const nodes = asked.map(({ mandate: _mandate, ...node }) => node);
     return {
       channel_id: channelId,
       name,
@@ -51,6 +64,7 @@ export class LostHome {
       home_epoch: homeEpoch,
       home_answers,
       nodes: [here, ...nodes],
+      ...(mandate === undefined ? {} : { mandate }),
     };
   }
 
@@ -60,7 +74,9 @@ export class LostHome {
     const row = await findHome(this.parts.pool, channel_id);
     if (row === undefined || row.retired || !(await hasMemberOf(this.parts.pool, channel_id, peer.node_id)))
       throw new DcpError('CHANNEL_NOT_FOUND');
-    return { home_node: row.homeNode, home_epoch: row.homeEpoch, ...stateOf(row) };
+    const mandate = await findMandate(this.parts.pool, channel_id);
+    const state = { home_node: row.homeNode, home_epoch: row.homeEpoch, ...stateOf(row) };
+    return mandate === undefined ? state : { ...state, mandate };
   }
 
   /** A user of this node has signed that another one follows the home that was lost. Safe to repeat. */
@@ -68,6 +84,7 @@ export class LostHome {
     const { pool, asks, follow, nodeId } = this.parts;
     const { channel_id: channelId, to_node: toNode, via } = handover;
     if ((await follow.freshOf(channelId, [{ handover }])).length === 0) return;
+    await this.parts.checks.currentMandate(handover);
     const handovers = [...(await findChain(pool, channelId)), { handover }];
     if (toNode === nodeId) return this.#take(channelId, handovers);
     await follow.requireSilent(channelId, [{ handover }]);
@@ -75,7 +92,7 @@ export class LostHome {
     await follow.learn(toNode, channelId, via);
   }
 
-  /** The owner's node says that this one shall go on with the channel. */
+  /** The node of the owner, or of the admin who speaks for all, says that this one shall go on with the channel. */
   async claimed(peer: Peer, { channelId, last, handovers }: HandoverInput): Promise<PeerHandoverAnswer> {
     requireKnown(peer);
     requireOwnUser(peer, last.author);
@@ -100,6 +117,7 @@ export class LostHome {
       records.map(({ handover }) => handover),
     );
     await checks.signatures([last]);
+    await checks.currentMandate(last);
     await follow.requireSilent(channelId, [{ handover: last }]);
     const now = new Date(clock.now()).toISOString();
     const entries = await withTransaction(pool, (client) => this.#write(client, channelId, last, now));
@@ -118,8 +136,9 @@ export class LostHome {
     if (row === undefined || row.retired || row.replicaFrom === null || row.homeNode !== last.from_node)
       throw new DcpError('CHANNEL_NOT_FOUND');
     if (!(await isChainWhole(client, channelId))) throw new DcpError('CONFLICT', { reason: 'behind' });
-    // The owner has signed for what this node had when he asked: it has more now, or he has asked another.
+    // It was signed for what this node had when it was asked: it has more now, or another was asked.
     if (row.lastSeq !== last.last_seq) throw new DcpError('CONFLICT', { reason: 'another_end', last_seq: row.lastSeq });
+    await requireMembers(client, last);
     if (await isNameTaken(client, channelId)) throw new DcpError('CONFLICT', { reason: 'name_taken' });
     await insertHandovers(client, [{ handover: last }], now);
     await takeOver(client, { channelId, toNode: last.to_node, epoch: last.epoch, now });
@@ -127,19 +146,39 @@ export class LostHome {
     return appendVoid(client, channelId, last.void_to ?? row.lastSeq, now);
   }
 
-  async #ask(node_id: string, channelId: string): Promise<HomeSurvey['nodes'][number]> {
+  /** Of the mandates that anybody knows the newest that is the owner's. */
+  async #newest(row: HomeRow, channelId: string, asked: Surveyed[]): Promise<Mandate | undefined> {
+    const own = await findMandate(this.parts.pool, channelId);
+    const told = asked.flatMap(({ mandate }) => (mandate?.channel_id === channelId ? [mandate] : []));
+    if (told.length === 0 || row.genesis === '') return own;
+    const { creator } = genesisOf(row);
+    const newer = told.filter(({ serial }) => serial > (own?.serial ?? 0)).toSorted((a, b) => b.serial - a.serial);
+    for (const mandate of newer) if (await this.parts.checks.isMandate(mandate, creator)) return mandate;
+    return own;
+  }
+
+  async #ask(node_id: string, channelId: string): Promise<Surveyed> {
     try {
-      const { first_seq, last_seq } = await this.parts.asks.ask(
+      const { first_seq, last_seq, mandate } = await this.parts.asks.ask(
         node_id,
         'channel_survey',
         { channel_id: channelId },
         SURVEY_MS,
       );
-      return { node_id, first_seq, last_seq };
+      return { node_id, first_seq, last_seq, mandate };
     } catch (error) {
       return { node_id, error: asDcpError(error).code };
     }
   }
+}
+
+/** An admin who has left, or was removed, speaks for nobody any more. */
+async function requireMembers(client: PoolClient, { channel_id, author, mandate, consents = [] }: Handover) {
+  if (mandate === undefined) return;
+  const admins = [author, ...consents.map((consent) => consent.author)];
+  const members = await membersAmong(client, channel_id, admins);
+  const gone = admins.find((admin) => !members.has(admin));
+  if (gone !== undefined) throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member', user_id: gone });
 }
 
 function stateOf({ replicaFrom, firstSeq, lastSeq }: HomeRow): { first_seq: number; last_seq: number } {

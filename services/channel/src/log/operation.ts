@@ -1,3 +1,4 @@
+import type { Mandate } from '@dcp/protocol';
 import type { EncryptionMode, StateEntry, Visibility } from '@dcp/protocol';
 import type { NewEntry } from './new-entry.js';
 
@@ -28,10 +29,11 @@ export interface LeaveOperation extends Base {
   kind: 'leave';
 }
 
-/** New title or description; an absent member keeps its value. */
+/** What the owner sets; an absent member keeps its value. */
 export interface Settings {
   title?: string | undefined;
   description?: string | undefined;
+  mandate?: Mandate | undefined;
 }
 
 export interface UpdateOperation extends Base, Settings {

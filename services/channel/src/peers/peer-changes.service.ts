@@ -82,8 +82,11 @@ export class PeerChanges {
     if (request.change !== 'state' || (action === 'user_joined' && (await isOpen()))) requireKnown(peer);
   }
 
-  async #change(peer: Peer, { user_id, channel_id, change, entry, title, description }: Change): Promise<StateChange> {
-    if (change === 'update') return this.parts.settings.update(user_id, channel_id, { title, description });
+  async #change(
+    peer: Peer,
+    { user_id, channel_id, change, entry, title, description, mandate }: Change,
+  ): Promise<StateChange> {
+    if (change === 'update') return this.parts.settings.update(user_id, channel_id, { title, description, mandate });
     if (change === 'join') return this.parts.membership.join(user_id, channel_id);
     if (change === 'leave') return this.#leave(user_id, channel_id);
     return this.#state(peer, user_id, channel_id, entry);

@@ -2,6 +2,7 @@ import { MAX_BATCH_POSTS } from '@dcp/contracts';
 import {
   channelIdField,
   channelReferenceField,
+  mandateSchema,
   messageReferenceField,
   nodeIdField,
   timeField,
@@ -39,6 +40,7 @@ export const changeRequest = z.looseObject({
   other: userIdField.optional(),
   title: text(1_000).optional(),
   description: text(4_000).optional(),
+  mandate: mandateSchema.optional(),
 });
 
 export const postRequest = z.looseObject({

@@ -4,6 +4,7 @@ import { CHANNEL_ID, DcpError, parseWith } from '@dcp/protocol';
 import type { ChannelStore } from '../channels/channel.store.js';
 import { fitting, PEER_PAGE_BYTES } from '../history/page.js';
 import type { HistoryService } from '../history/history.service.js';
+import { findMandate } from '../handover/mandate.store.js';
 import { findChain, findLastMove } from '../handover/handover.store.js';
 import { movedTo } from '../replicas/moved.js';
 import type { MembershipStore } from '../members/membership.store.js';
@@ -38,8 +39,13 @@ export class PeerReads {
     if (homed === undefined) throw await notHere(this.parts.pool, channel);
     const standing = await this.#standing(peer, homed.channel_id, user_id);
     if (standing === 'none' && homed.visibility !== 'public') return hidden(homed);
-    const handovers = await findChain(this.parts.pool, homed.channel_id);
-    return { ...homed, standing, ...(handovers.length === 0 ? {} : { handovers }) };
+    const { pool } = this.parts;
+    const [handovers, mandate] = await Promise.all([
+      findChain(pool, homed.channel_id),
+      findMandate(pool, homed.channel_id),
+    ]);
+    const moved = handovers.length === 0 ? {} : { handovers };
+    return { ...homed, standing, ...moved, ...(mandate === undefined ? {} : { mandate }) };
   }
 
   async state(peer: Peer, body: unknown): Promise<StatePage> {

@@ -17,6 +17,7 @@ import {
   handoverRecord,
   hashField,
   isErrorCode,
+  mandateSchema,
   MAX_HANDOVERS,
   nodeIdField,
   signatureField,
@@ -59,6 +60,7 @@ const homedChannel = z.looseObject({
   standing: z.enum(['member', 'invited', 'none']),
   first_seq: count.optional(),
   handovers: z.array(handoverRecord).max(MAX_HANDOVERS).optional(),
+  mandate: mandateSchema.optional(),
 });
 
 const statePage = z.looseObject({
@@ -109,7 +111,13 @@ const handoverAnswer = z.looseObject({
   reason: z.string().max(100).optional(),
 });
 
-const replicaState = z.looseObject({ home_node: nodeIdField, home_epoch: epoch, first_seq: count, last_seq: count });
+const replicaState = z.looseObject({
+  home_node: nodeIdField,
+  home_epoch: epoch,
+  first_seq: count,
+  last_seq: count,
+  mandate: mandateSchema.optional(),
+});
 
 export interface Answers {
   channel_info: HomedChannel;

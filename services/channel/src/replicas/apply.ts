@@ -1,6 +1,7 @@
 import { type Pool, type PoolClient, withTransaction } from '@dcp/node-kit';
-import { DcpError, genesisSchema, type HandoverRecord, USER_ID } from '@dcp/protocol';
+import { DcpError, genesisSchema, type HandoverRecord, type Mandate, USER_ID } from '@dcp/protocol';
 import { findLastMove, insertHandovers } from '../handover/handover.store.js';
+import { keepMandate } from '../handover/mandate.store.js';
 import type { MemberLimits } from '../limits.js';
 import type { Head } from '../log/commit-plan.js';
 import { lockHeads } from '../log/entry.store.js';
@@ -81,6 +82,7 @@ export interface ReplicaStart {
   channel: NewChannel;
   /** How its home came to be its home. */
   handovers: HandoverRecord[];
+  mandate: Mandate | undefined;
   /** State entries below or at the beginning, ascending. */
   chain: OrderedEntry[];
   /** The chain was left out: it is read later. */
@@ -96,12 +98,13 @@ export interface ReplicaStart {
 /** Makes a replica that knows the whole state chain, or that it does not. Undefined: there is one already. */
 export function createReplica(
   { pool, limits }: ReplicaRules,
-  { channel, handovers, chain, isChainOpen, from, lastSeq, members }: ReplicaStart,
+  { channel, handovers, mandate, chain, isChainOpen, from, lastSeq, members }: ReplicaStart,
   now: string,
 ): Promise<ConcernedBy[] | undefined> {
   return withTransaction(pool, async (client) => {
     if (!(await beginReplica(client, channel, from))) return undefined;
     await insertHandovers(client, handovers, now);
+    if (mandate !== undefined) await keepMandate(client, mandate);
     if (isChainOpen) await openGap(client, channel.channelId, from);
     const head = (await lockHeads(client, [channel.channelId])).get(channel.channelId);
     if (head === undefined) throw new DcpError('CHANNEL_NOT_FOUND');

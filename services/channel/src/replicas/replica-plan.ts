@@ -1,4 +1,4 @@
-import { systemContent, type SystemContent, timeField, USER_ID } from '@dcp/protocol';
+import { mandateSchema, systemContent, type SystemContent, timeField, USER_ID } from '@dcp/protocol';
 import type { Head } from '../log/commit-plan.js';
 import type { Concerned, Founder, Settings } from '../log/operation.js';
 import type { Roster } from '../log/roster.js';
@@ -23,7 +23,7 @@ export type ConcernedBy = Concerned & { by: string };
  */
 export class ReplicaPlan {
   readonly concerned: ConcernedBy[] = [];
-  /** The last word on title and description. */
+  /** The last word on each of them. */
   readonly settings: Settings = {};
 
   constructor(
@@ -72,7 +72,7 @@ export class ReplicaPlan {
       case 'link_revoked':
         return standings.unlink(channelId, keyOf(details, 'key'));
       case 'settings_changed':
-        return this.#settle(details);
+        return this.#settle(content, entry.author);
     }
   }
 
@@ -110,9 +110,11 @@ export class ReplicaPlan {
     if (expires.success) this.standings.link(this.head.channelId, keyOf(details, 'key'), expires.data);
   }
 
-  #settle({ name, description }: SystemContent['details']): void {
+  #settle({ details: { name, description, mandate: told } }: SystemContent, by: string): void {
     if (typeof name === 'string') this.settings.title = name;
     if (typeof description === 'string') this.settings.description = description;
+    const mandate = mandateSchema.safeParse(told).data;
+    if (mandate?.channel_id === this.head.channelId && mandate.author === by) this.settings.mandate = mandate;
   }
 
   #note(userId: string, change: Concerned['change'], by: string): void {

@@ -94,7 +94,16 @@ export class ReplicaService {
     const now = this.#now();
     const channel = dmReplica(userId, other, now);
     const members = [userId, other];
-    const start = { channel, handovers: [], chain: [], isChainOpen: false, from: 1, lastSeq: 0, members };
+    const start = {
+      channel,
+      handovers: [],
+      mandate: undefined,
+      chain: [],
+      isChainOpen: false,
+      from: 1,
+      lastSeq: 0,
+      members,
+    };
     const concerned = await createReplica(this.parts, start, now);
     if (concerned !== undefined) this.#tell(channel.channelId, channel.name, concerned);
     return concerned !== undefined;
@@ -194,8 +203,9 @@ export class ReplicaService {
     const open = start.isChainOpen ? { memberCount: Math.max(0, info.member_count - 1) } : {};
     const channel = { ...replicaChannel(info, now), ...open };
     const members = info.visibility === 'dm' ? [...(dmMembers(info.name) ?? [])] : [];
-    const { handovers = [] } = info;
-    const concerned = await createReplica(this.parts, { channel, handovers, members, ...start }, now);
+    const { handovers = [], mandate: told } = info;
+    const mandate = told?.author === channel.creator && told.channel_id === channel.channelId ? told : undefined;
+    const concerned = await createReplica(this.parts, { channel, handovers, mandate, members, ...start }, now);
     if (concerned === undefined) return;
     const { channelId, name } = channel;
     await this.parts.homes.replicated(channelId);

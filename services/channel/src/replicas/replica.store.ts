@@ -46,16 +46,23 @@ const COUNT = 'select count(*)::int as entries from channel_events where channel
 const BEGIN = 'update channels set replica_from = $2, published_seq = $3 where channel_id = $1';
 
 /** A user of this node comes back to a channel: it begins anew, as if it had never been here. */
-const CLEAR = ['channel_events', 'members', 'invitations', 'bans', 'invite_links', 'audience', 'handovers'].map(
-  (table) => `delete from ${table} where channel_id = $1`,
-);
+const CLEAR = [
+  'channel_events',
+  'members',
+  'invitations',
+  'bans',
+  'invite_links',
+  'audience',
+  'handovers',
+  'mandates',
+].map((table) => `delete from ${table} where channel_id = $1`);
 
 const CHUNK = 1_000;
 const CLEAR_EVENTS = `
   delete from channel_events where (channel_id, seq) in (
     select e.channel_id, e.seq from channels c join channel_events e on e.channel_id = c.channel_id
     where c.deleted_at < $1 and c.replica_from is not null limit ${CHUNK})`;
-const CLEAR_RETIRED = ['members', 'invitations', 'bans', 'invite_links'].map(
+const CLEAR_RETIRED = ['members', 'invitations', 'bans', 'invite_links', 'mandates'].map(
   (table) => `delete from ${table} t using channels c
     where c.channel_id = t.channel_id and c.deleted_at < $1 and c.replica_from is not null`,
 );

@@ -115,7 +115,7 @@ function apply(
       standings.unlink(channelId, effect.key);
       return [];
     case 'settings':
-      update({ channelId, title: effect.title, description: effect.description });
+      update({ channelId, title: effect.title, description: effect.description, mandate: effect.mandate });
       return [];
     case 'created':
       return [];

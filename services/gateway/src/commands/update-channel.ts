@@ -8,13 +8,14 @@ export const updateChannelCommand = command({
   name: 'update_channel',
   schema: updateChannel,
   cost: 5,
-  async run(caller, { channel, name, description }, { bus, directory }) {
+  async run(caller, { channel, name, description, mandate }, { bus, directory }) {
     const { channel_id } = await directory.resolve(channel, caller.session.user_id);
     const changed = await bus.request(CHANNEL.update, {
       session: caller.session,
       channel_id,
       title: name,
       description,
+      mandate,
     });
     return changeAck(changed, caller.session.user_id);
   },

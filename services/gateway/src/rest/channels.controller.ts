@@ -82,9 +82,9 @@ export class ChannelsController {
     @Body() body: object,
   ): Promise<object> {
     const session = this.context.writer(request, 5);
-    const { name: title, description } = parseWith(updateChannel, { ...body, channel });
+    const { name: title, description, mandate } = parseWith(updateChannel, { ...body, channel });
     const { channel_id } = await this.directory.resolve(channel, session.user_id);
-    const changed = await this.bus.request(CHANNEL.update, { session, channel_id, title, description });
+    const changed = await this.bus.request(CHANNEL.update, { session, channel_id, title, description, mandate });
     return changeAck(changed, session.user_id);
   }
 

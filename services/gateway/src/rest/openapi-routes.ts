@@ -7,6 +7,7 @@ import {
   ENCRYPTION_MODES,
   handOverBody,
   handoverRecord,
+  mandateSchema,
   historyQuery,
   meetNode,
   messageHistory,
@@ -78,6 +79,7 @@ const channelHome = z.looseObject({
   home_epoch: z.number().int(),
   state: z.enum(['settled', 'moving']),
   handovers: z.array(handoverRecord),
+  mandate: mandateSchema.optional(),
 });
 const homeSurvey = z.looseObject({
   channel: z.string(),
@@ -86,6 +88,7 @@ const homeSurvey = z.looseObject({
   home_epoch: z.number().int(),
   home_answers: z.boolean(),
   nodes: z.array(anything),
+  mandate: mandateSchema.optional(),
 });
 const invitation = z.looseObject({
   channel: z.string(),
