@@ -13,6 +13,7 @@ import type { EntryEvent } from './channels/channel-cursor.js';
 import { ChannelSet } from './channels/channel-set.js';
 import { writeMessage, type Draft } from './channels/compose.js';
 import { readForward } from './channels/read-forward.js';
+import { Resumption } from './channels/resume.js';
 import { EncryptionEngine } from './e2ee/encryption-engine.js';
 import type { Found } from './e2ee/archive.js';
 import type { ReadMessage } from './e2ee/message-reader.js';
@@ -52,6 +53,7 @@ export class DcpClient {
   private readonly readable: ReadableKeeper;
   private readonly connection: Connection;
   private readonly channels: ChannelSet;
+  private readonly resumption: Resumption;
   private readonly sender: OutboxSender;
   private readonly node: NodePort;
   private loaded: Promise<void> | undefined;
@@ -82,6 +84,7 @@ export class DcpClient {
       deliver: (event, encrypted) => this.deliver(event, encrypted),
       pendingSeq: (channelId) => this.encryption.reader.pendingSeq(channelId),
     });
+    this.resumption = new Resumption(node, this.channels, options.backoff);
     this.sender = new OutboxSender({
       device,
       clientName: `${info.name}/${info.version}`,
@@ -153,7 +156,10 @@ export class DcpClient {
 
   private stateChanged(state: ConnectionState): void {
     if (state === 'online') this.sender.wake();
-    else this.encryption.offline();
+    else {
+      this.encryption.offline();
+      this.resumption.stop();
+    }
     this.events.emit('state', state);
   }
 
@@ -170,7 +176,7 @@ export class DcpClient {
       this.channels.add(channel_id, id, last_seq, encryption !== 'node');
     this.channels.keepOnly(new Set(mine.map(({ channel_id }) => channel_id)));
     await this.channels.storeNew();
-    await this.command('resume', { channels: this.channels.positions() });
+    await this.resumption.start();
   }
 
   private receive(event: ServerEvent): void {

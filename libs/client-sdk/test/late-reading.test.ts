@@ -3,6 +3,7 @@ import { ready } from '@dcp/crypto';
 import { DcpError } from '@dcp/protocol';
 import { ChannelSet } from '../src/channels/channel-set.js';
 import { Rooms } from '../src/rooms.js';
+import { MemoryStorage } from '../src/storage/storage.js';
 import { Actor, NODE_ID, Person } from './actor.js';
 import { ScriptedNode } from './scripted-node.js';
 
@@ -95,6 +96,86 @@ describe('what is read late', () => {
     expect(bob.texts()).toEqual(['first', 'from a device that he does not know yet', 'third']);
   });
 
+  it('what the node refuses to prove for good is told as unreadable, in its place, and what follows is read', async () => {
+    const [alice, bob, carol] = (await people('alice', 'bob', 'carol')) as [Actor, Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    node.listeners.delete(bob);
+    await alice.say(room, 'first');
+    await settle(alice, bob);
+    await alice.changes.invite(room, carol.userId);
+    await carol.changes.join(room);
+    const unproven = await carol.say(room, 'of a member that he has never heard of');
+    await alice.say(room, 'third');
+    await settle(alice, carol);
+    const faults = faultsOf(bob);
+    node.down = new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member' });
+    hearTexts(bob, room);
+    await bob.engine.reader.idle();
+    expect(bob.texts()).toEqual(['first', '<not_a_member>', 'third']);
+    expect(bob.unreadAtFirst).toEqual([unproven]);
+    expect(faults).toEqual(['INSUFFICIENT_PERMISSIONS']);
+    expect(bob.engine.reader.pendingSeq(room)).toBeUndefined();
+  });
+
+  it('a change of the channel that the node refuses to prove is told as unreadable, too', async () => {
+    const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await settle(alice, bob);
+    await bob.engine.states.forget(room);
+    const told: unknown[] = [];
+    bob.events.on('message', ({ seq, message, undecryptable }) => told.push([seq, message.content, undecryptable]));
+    node.down = new DcpError('CHANNEL_NOT_FOUND');
+    node.replay(bob, room, 2);
+    await bob.engine.reader.idle();
+    expect(told).toEqual([[3, {}, { reason: 'not_a_member' }]]);
+  });
+
+  it('a storage that fails for a while loses no message, however many come meanwhile', async () => {
+    const storage = new WeakStorage();
+    const [alice] = (await people('alice')) as [Actor];
+    const bob = await new Person(node, 'bob').device({ storage });
+    actors.push(bob);
+    const room = await alice.createPrivate(bob);
+    await settle(alice, bob);
+    storage.fails = ['set', 'get'];
+    const said = Array.from({ length: 20 }, (_, i) => `message ${i}`);
+    for (const text of said) await alice.say(room, text);
+    await bob.engine.reader.idle();
+    expect(bob.texts()).toEqual([]);
+    storage.fails = ['set'];
+    bob.engine.reader.goOn();
+    await bob.engine.reader.idle();
+    expect(bob.texts()).toEqual([]);
+    storage.fails = [];
+    bob.engine.reader.goOn();
+    await settle(bob);
+    expect(bob.texts()).toEqual(said);
+  });
+
+  it('a message on which the client itself fails again and again is told as unreadable and stops nothing', async () => {
+    const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
+    const room = await alice.createPrivate(bob);
+    await alice.say(room, 'before it');
+    await settle(alice, bob);
+    await bob.engine.states.forget(room);
+    const faults = faultsOf(bob);
+    node.interference.state = () => 7 as never;
+    await alice.say(room, 'not to be proven');
+    for (let tries = 1; tries < 10; tries++) {
+      await bob.engine.reader.idle();
+      expect(bob.texts()).toEqual(['before it']);
+      bob.engine.reader.goOn();
+    }
+    await bob.engine.reader.idle();
+    expect(bob.texts()).toEqual(['before it', '<malformed>']);
+    expect(new Set(faults)).toEqual(new Set(['INTERNAL_ERROR']));
+    node.interference = {};
+    await alice.say(room, 'after it');
+    bob.engine.reader.goOn();
+    await settle(bob);
+    expect(bob.texts()).toEqual(['before it', '<malformed>', 'after it']);
+  });
+
   it('who leaves still reads what had come before, and knows nothing of the channel after that', async () => {
     const [alice, bob] = (await people('alice', 'bob')) as [Actor, Actor];
     const room = await alice.createPrivate(bob);
@@ -144,8 +225,32 @@ describe('what is read late', () => {
   });
 });
 
+/** Fails where it is told to. */
+class WeakStorage extends MemoryStorage {
+  fails: ('get' | 'set')[] = [];
+  override async get<T>(key: string): Promise<T | undefined> {
+    if (this.fails.includes('get')) throw new Error('the disk cannot be read');
+    return await super.get<T>(key);
+  }
+  override async apply(changes: ReadonlyMap<string, unknown>): Promise<void> {
+    if (this.fails.includes('set')) throw new Error('the disk is full');
+    await super.apply(changes);
+  }
+}
+
+/** Codes of what failed from now on. */
+function faultsOf({ events }: Actor): string[] {
+  const codes: string[] = [];
+  events.on('fault', ({ error }) => codes.push(error.code));
+  return codes;
+}
+
+/** Lets somebody hear what was said, but no change of the channel. */
+function hearTexts(actor: Actor, room: string): void {
+  for (const message of node.channel(room).log) if (message.type === 'text') actor.hear(structuredClone(message));
+}
+
 async function copyOf({ storage }: Actor): Promise<Actor['storage']> {
-  const { MemoryStorage } = await import('../src/storage/storage.js');
   const copy = new MemoryStorage();
   for (const key of await storage.keys('')) await copy.set(key, await storage.get(key));
   return copy;

@@ -4,8 +4,9 @@
  *  - `not_shared`: the owner of the key refused it (one was no member then)
  *  - `replayed`: its one-time key was used up; what it said is not in the archive
  *  - `tampered`: signature right, ciphertext wrong
- *  - `bad_signature`, `unknown_device`, `not_a_member`: not from whom it says it is
- *  - `malformed`: not what an encrypted message looks like
+ *  - `bad_signature`, `unknown_device`: not from whom it says it is
+ *  - `not_a_member`: its author was none, or the node will not tell what would prove it (`fault` says why)
+ *  - `malformed`: not what an encrypted message looks like, or this client fails on it (`fault` says why)
  */
 export type DecryptFault =
   | 'no_key'

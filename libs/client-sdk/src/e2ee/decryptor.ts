@@ -19,8 +19,10 @@ export interface DecryptorParts {
   now: () => number;
 }
 
-export interface Decrypted {
+export interface Decrypted<Kept> {
   content: Record<string, unknown>;
+  /** What `keep` made of it. */
+  kept: Kept;
   keyId: string;
   /** The key as it is after this message: to be written together with what was read. */
   key: ReceivedKey;
@@ -38,8 +40,15 @@ export interface SealedMessage {
 export class Decryptor {
   constructor(private readonly parts: DecryptorParts) {}
 
-  /** Throws DecryptError. `live`: it came in its order, so its author must have been a member at that place. */
-  async open(message: DeliveredMessage, live: boolean): Promise<Decrypted> {
+  /**
+   * Throws DecryptError. `live`: it came in its order, so its author must have been a member at that place. `keep` is given what it says;
+   * if that fails, the key still opens the message.
+   */
+  async open<Kept>(
+    message: DeliveredMessage,
+    live: boolean,
+    keep: (content: Record<string, unknown>) => Promise<Kept>,
+  ): Promise<Decrypted<Kept>> {
     const sealed = sealedOf(message);
     const { frame } = sealed;
     const state = live ? await this.stateFor(frame, message.node.seq) : undefined;
@@ -54,7 +63,7 @@ export class Decryptor {
     try {
       const { content, heads } = this.use(key, sealed);
       if (state !== undefined) await this.checkClaims(state, frame, readHeads(heads));
-      return { content, keyId: frame.key_id, key };
+      return { content, kept: await keep(content), keyId: frame.key_id, key };
     } catch (error) {
       // What could not be checked now is read again later, with the same key.
       if (!(error instanceof DecryptError)) key.chain = ReceivedSenderKey.deserialize(before);

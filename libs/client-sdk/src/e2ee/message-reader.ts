@@ -1,4 +1,4 @@
-import { asDcpError, DcpError, type DeliveredMessage } from '@dcp/protocol';
+import { asDcpError, type DcpError, type DeliveredMessage } from '@dcp/protocol';
 import type { EntryEvent } from '../channels/channel-cursor.js';
 import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
@@ -72,7 +72,8 @@ export class MessageReader {
     const line = this.lines.get(channelId) ?? { channelId, waiting: [], reading: 0, running: undefined, failures: 0 };
     this.lines.set(channelId, line);
     line.waiting.push(event);
-    line.running ??= this.run(line);
+    // After a failure nothing is read before `goOn`: more that comes must not use up its tries.
+    if (line.failures === 0) line.running ??= this.run(line);
   }
 
   /** What the node was needed for and was away: it is tried again. */
@@ -205,20 +206,30 @@ export class MessageReader {
     return left;
   }
 
-  /** As far as the node lets us. What it will not tell us ever (we are no member any more) is passed over. */
+  /** As far as it can be read now. */
   private async openBatch(line: Line, batch: readonly EntryEvent[]) {
     const outcomes: (Outcome | EntryEvent)[] = [];
     for (const [at, event] of batch.entries()) {
-      try {
-        outcomes.push(event.event === 'message' ? await this.readLive(event.data.message) : event);
-        line.failures = 0;
-      } catch (thrown) {
-        const { retryable, code } = this.fault(thrown);
-        const known = thrown instanceof DcpError || ++line.failures < MAX_FAILURES;
-        if (known && (retryable || code === 'SESSION_EXPIRED')) return { outcomes, left: batch.slice(at) };
-      }
+      const outcome = event.event === 'message' ? await this.tryLive(line, event.data.message) : event;
+      if (outcome === undefined) return { outcomes, left: batch.slice(at) };
+      outcomes.push(outcome);
     }
     return { outcomes, left: [] };
+  }
+
+  /** Undefined: not now. What the node will not tell us ever (we are no member any more) leaves the message unproven, and so unreadable. */
+  private async tryLive(line: Line, message: DeliveredMessage): Promise<Outcome | undefined> {
+    try {
+      const outcome = await this.readLive(message);
+      line.failures = 0;
+      return outcome;
+    } catch (thrown) {
+      const { retryable, code } = this.fault(thrown);
+      const unexplained = code === 'INTERNAL_ERROR';
+      if (retryable || code === 'SESSION_EXPIRED') return undefined;
+      if (unexplained && ++line.failures < MAX_FAILURES) return undefined;
+      return { message, fault: unexplained ? 'malformed' : 'not_a_member', changes: [] };
+    }
   }
 
   private fault(thrown: unknown): DcpError {
@@ -229,6 +240,8 @@ export class MessageReader {
 
   private async readLive(message: DeliveredMessage): Promise<Outcome> {
     if (message.type === 'system') return await this.readState(message);
+    // Before the key is used: a message whose reading fails later than that opens no more.
+    if (message.author !== this.parts.userId) await this.noteDm(message.channel_id);
     let outcome = await this.readOne(message, true);
     if (outcome.fault === 'no_key') {
       await this.parts.drainQueue().catch(() => undefined);
@@ -239,7 +252,6 @@ export class MessageReader {
       if (found) outcome = await this.readOne(message, true);
     }
     if (outcome.fault === 'no_key') await this.askFor(message);
-    if (message.author !== this.parts.userId) await this.noteDm(message.channel_id);
     return outcome;
   }
 
@@ -271,11 +283,11 @@ export class MessageReader {
   }
 
   private async decrypted(message: DeliveredMessage, live: boolean): Promise<Outcome> {
-    const { content, keyId, key } = await this.parts.decryptor.open(message, live);
-    const { author, timestamp, type } = message;
-    const kept = { content, author, timestamp, type };
-    const record = await this.parts.archive.record(message.channel_id, message.id, kept);
-    return { message: { ...message, content }, changes: record === undefined ? [] : [record], used: [keyId, key] };
+    const { author, timestamp, type, channel_id: channelId, id } = message;
+    const { content, kept, keyId, key } = await this.parts.decryptor.open(message, live, (content) =>
+      this.parts.archive.record(channelId, id, { content, author, timestamp, type }),
+    );
+    return { message: { ...message, content }, changes: kept === undefined ? [] : [kept], used: [keyId, key] };
   }
 
   private faultOf({ encryption }: DeliveredMessage, fault: DecryptFault): DecryptFault {
