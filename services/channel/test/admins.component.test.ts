@@ -255,9 +255,13 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
       const { state_head, epoch } = await m.at(nodeOf(who)).bus.request(CHANNEL.changeState, change);
       [sealed.head, sealed.epoch] = [state_head, epoch];
     }
-    const mandate = mandateOf(m.alice, sealed.id, [m.bob, m.carol]);
+    const mandate = mandateOf(m.alice, sealed.id, [m.bob, m.carol], 2);
     await sealed.change(m.alice, 'settings_changed', '#x', { mandate });
     await known(sealed.id, mandate, m.bob, m.carol);
+    // An older one that comes later is an entry as any other, and changes nothing.
+    await sealed.change(m.alice, 'settings_changed', '#x', { mandate: mandateOf(m.alice, sealed.id, [m.carol], 1) });
+    await m.settled(sealed.id, A);
+    await known(sealed.id, mandate, m.alice, m.bob, m.carol);
     const bad = sealed.entry(m.alice, 'settings_changed', '#x', { mandate: { ...mandate, author: m.bob.userId } });
     expect(await refusalOf(sealed.submit(m.alice, bad))).toMatchObject({ code: 'INVALID_MESSAGE_FORMAT' });
     const byBob = sealed.entry(m.bob, 'settings_changed', '#x', { mandate });

@@ -3,8 +3,10 @@ import { CHANNEL } from '@dcp/contracts';
 import { eventually } from '@dcp/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { actor, type Actor } from './support/actor.js';
+import { mandateOf } from './support/admins.js';
 import { Nodes } from './support/nodes.js';
 import { okOf } from './support/results.js';
+import { person } from './support/sealed.js';
 import { BOTH_BUSES } from './support/world.js';
 
 const A = 'a7f3k9m2';
@@ -73,6 +75,22 @@ describe.each(BOTH_BUSES)('a readable channel of another node with very many mem
     expect(await membersAt(nodes.away, bob)).toHaveLength(CROWD + 1);
     const after = await nodes.away.bus.request(CHANNEL.resolve, { name: id, user_id: bob.userId });
     expect(after.member_count).toBe(CROWD + 1);
+  });
+
+  it('whom its owner trusts is known at once, as its title is', async () => {
+    drawn++;
+    const owner = person('owner');
+    nodes.bridge.know(owner);
+    const name = `#led-${drawn}`;
+    ({ channel_id: id } = await nodes.home.create(owner, name));
+    await Promise.all(crowd.map((one) => nodes.home.join(one, id)));
+    const mandate = mandateOf(owner, id, [person('admin', B)]);
+    await nodes.home.bus.request(CHANNEL.update, { session: owner.session, channel_id: id, mandate });
+    await nodes.away.bus.request(CHANNEL.resolve, { name: `${name}@${A}`, user_id: bob.userId });
+    await nodes.away.join(bob, id);
+    expect(await nodes.away.bus.request(CHANNEL.home, { channel_id: id, user_id: bob.userId })).toMatchObject({
+      mandate,
+    });
   });
 
   it('who comes, goes and comes back meanwhile is counted as he is in the end', async () => {

@@ -72,7 +72,7 @@ export class ReplicaPlan {
       case 'link_revoked':
         return standings.unlink(channelId, keyOf(details, 'key'));
       case 'settings_changed':
-        return this.#settle(content, entry.author);
+        return this.#settle(details);
     }
   }
 
@@ -110,11 +110,11 @@ export class ReplicaPlan {
     if (expires.success) this.standings.link(this.head.channelId, keyOf(details, 'key'), expires.data);
   }
 
-  #settle({ details: { name, description, mandate: told } }: SystemContent, by: string): void {
+  #settle({ name, description, mandate: told }: SystemContent['details']): void {
     if (typeof name === 'string') this.settings.title = name;
     if (typeof description === 'string') this.settings.description = description;
     const mandate = mandateSchema.safeParse(told).data;
-    if (mandate?.channel_id === this.head.channelId && mandate.author === by) this.settings.mandate = mandate;
+    if (mandate?.channel_id === this.head.channelId) this.settings.mandate = mandate;
   }
 
   #note(userId: string, change: Concerned['change'], by: string): void {

@@ -46,16 +46,9 @@ const COUNT = 'select count(*)::int as entries from channel_events where channel
 const BEGIN = 'update channels set replica_from = $2, published_seq = $3 where channel_id = $1';
 
 /** A user of this node comes back to a channel: it begins anew, as if it had never been here. */
-const CLEAR = [
-  'channel_events',
-  'members',
-  'invitations',
-  'bans',
-  'invite_links',
-  'audience',
-  'handovers',
-  'mandates',
-].map((table) => `delete from ${table} where channel_id = $1`);
+const CLEAR = ['channel_events', 'members', 'invitations', 'bans', 'invite_links', 'audience', 'handovers'].map(
+  (table) => `delete from ${table} where channel_id = $1`,
+);
 
 const CHUNK = 1_000;
 const CLEAR_EVENTS = `
