@@ -7,7 +7,7 @@ import { appoint, consentOf, mandateOf } from './support/admins.js';
 import { expectGapless } from './support/log-rules.js';
 import { A, B, C, Moving } from './support/moving.js';
 import { okOf, refusalOf } from './support/results.js';
-import { type Person, person, SealedChannel } from './support/sealed.js';
+import { creation, type Person, person, SealedChannel } from './support/sealed.js';
 import { BOTH_BUSES } from './support/world.js';
 
 jest.setTimeout(90_000);
@@ -240,6 +240,37 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
     m.bridge.know(outsider);
     const asking = m.at(B).bus.request(CHANNEL.home, { channel_id: id, user_id: outsider.userId });
     expect(await refusalOf(asking)).toMatchObject({ code: 'CHANNEL_NOT_FOUND' });
+  });
+
+  it('are joined afterwards from nodes that never heard of their owner, by the key that made the channel', async () => {
+    const saved = async (made: Person, unseen: Person[], admin = m.bob) => {
+      m.bridge.know(made, admin);
+      m.bridge.unseen.set(C, new Set(unseen.map(({ userId }) => userId)));
+      const name = m.name();
+      const genesis = { encryption: 'node' as const, visibility: 'public' as const };
+      const request = creation(m.at(A), made, name, genesis, () => undefined);
+      const { channel_id: id } = await m.at(A).bus.request(CHANNEL.create, request);
+      await m.join(admin, id, name);
+      const mandate = mandateOf(made, id, [admin]);
+      await appoint(m, mandate, made);
+      m.bridge.cut.add(A);
+      await claim(admin, await word(id, B, admin, mandate));
+      return { id, name };
+    };
+    const anna = person('anna', A);
+    const { id, name } = await saved(anna, [anna]);
+    await m.join(m.carol, id, name, B);
+    okOf(await m.post(m.carol, id, 'hello'));
+    expect(await texts(id, B)).toContain('hello');
+    m.bridge.join();
+    // Of whoever else has signed his own log is asked for, as ever.
+    const [ella, ben] = [person('ella', A), person('ben', B)];
+    const other = await saved(ella, [ella, ben], ben);
+    expect(await refusalOf(m.join(m.carol, other.id, other.name, B))).toMatchObject({
+      code: 'NODE_UNREACHABLE',
+      details: { reason: 'device_log', user_id: ben.userId },
+    });
+    m.bridge.unseen.clear();
   });
 
   it('encrypted ones too, whose mandate is a link of the state chain', async () => {

@@ -59,7 +59,7 @@ export class UpdateChannelService {
     const known = await findMandate(pool, channelId);
     if (known !== undefined && known.serial >= mandate.serial)
       throw new DcpError('CONFLICT', { reason: 'old_mandate', serial: known.serial });
-    if (!(await checks.isMandate(mandate, userId)))
+    if (!(await checks.isMandate(mandate, { creator: userId })))
       throw invalidFormat('not signed by a device of its author', 'mandate');
   }
 

@@ -83,13 +83,15 @@ export class FollowService {
   /** What of a chain is new here, every word of it checked. */
   async check(channelId: string, row: HomeRow, records: HandoverRecord[]): Promise<HandoverRecord[]> {
     const fresh = await this.freshOf(channelId, records);
+    const genesis = genesisOf(row);
     this.parts.checks.chain(
       channelId,
-      genesisOf(row),
+      genesis,
       records.map(({ handover }) => handover),
     );
-    await this.parts.checks.signatures(fresh.map(({ handover }) => handover));
-    for (const { handover } of fresh) await this.parts.checks.currentMandate(handover);
+    const told = fresh.map(({ handover }) => handover);
+    await this.parts.checks.signatures(told, genesis);
+    for (const handover of told) await this.parts.checks.currentMandate(handover, genesis);
     await this.parts.checks.closings(fresh);
     return fresh;
   }

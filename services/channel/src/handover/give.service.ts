@@ -108,7 +108,7 @@ export class GiveService {
     checkClock(handover.issued, clock.now());
     const before = (await findChain(pool, channelId)).map((record) => record.handover);
     checks.chain(channelId, genesisOf(row), [...before, handover]);
-    await checks.signatures([handover]);
+    await checks.signatures([handover], genesisOf(row));
     if (!(await audience.has(channelId, handover.to_node))) {
       throw new DcpError('CONFLICT', { reason: 'no_member', node_id: handover.to_node });
     }

@@ -36,7 +36,12 @@ export class HandoverChecks {
    */
   async home(info: HomedChannel, homeNode: string): Promise<void> {
     checkHome(info, homeNode);
-    await this.signatures((info.handovers ?? []).map(({ handover }) => handover));
+    const { handovers = [], genesis } = info;
+    if (genesis === null) return;
+    await this.signatures(
+      handovers.map(({ handover }) => handover),
+      genesis,
+    );
   }
 
   /** That the chain leads on from the genesis. Throws FEDERATION_ERROR. */
@@ -45,11 +50,10 @@ export class HandoverChecks {
   }
 
   /** Throws FEDERATION_ERROR `handover_signature`; NODE_UNREACHABLE where the device log of who signed could not be had. */
-  async signatures(handovers: Handover[]): Promise<void> {
+  async signatures(handovers: Handover[], owner: Owner): Promise<void> {
     const words = handovers.flatMap(wordsOf);
     if (words.length === 0) return;
-    const authors = words.map(({ author, device = null, issued }) => ({ userId: author, device, timestamp: issued }));
-    const keys = await this.parts.keys.find(authors);
+    const keys = await this.#keysOf(words, owner);
     for (const [i, { author, input, signature }] of words.entries()) {
       const key = keys[i];
       if (key === null) throw new DcpError('NODE_UNREACHABLE', { reason: 'device_log', user_id: author });
@@ -59,10 +63,9 @@ export class HandoverChecks {
   }
 
   /** Whether the owner has signed it; false where that cannot be known now. */
-  async isMandate(mandate: Mandate, owner: string): Promise<boolean> {
-    const { author, device = null, issued } = mandate;
-    if (author !== owner) return false;
-    const [key] = await this.parts.keys.find([{ userId: author, device, timestamp: issued }]);
+  async isMandate(mandate: Mandate, owner: Owner): Promise<boolean> {
+    if (mandate.author !== owner.creator) return false;
+    const [key] = await this.#keysOf([mandate], owner);
     return typeof key === 'string' && isSigned(key, mandateInput(mandate), mandate.signature);
   }
 
@@ -70,12 +73,22 @@ export class HandoverChecks {
    * Admins speak by the last mandate that is known here, or a newer one. Throws FEDERATION_ERROR `old_mandate`. What a home that lies has put
    * into the log in the owner's place stops nobody.
    */
-  async currentMandate({ mandate, channel_id: channelId }: Handover): Promise<void> {
+  async currentMandate({ mandate, channel_id: channelId }: Handover, owner: Owner): Promise<void> {
     if (mandate === undefined) return;
     const known = await findMandate(this.parts.pool, channelId);
     if (known === undefined || known.serial <= mandate.serial) return;
-    if (await this.isMandate(known, mandate.author))
+    if (await this.isMandate(known, owner))
       throw new DcpError('FEDERATION_ERROR', { reason: 'old_mandate', serial: known.serial });
+  }
+
+  /**
+   * As `AuthorKeys.find`. An owner whose node is lost, and whose device log nobody here has seen, is known by the key that the channel's id
+   * proves to be his: otherwise no other node could join what his admins have saved.
+   */
+  async #keysOf(words: Pick<Word, 'author' | 'device' | 'issued'>[], { creator, creator_key }: Owner) {
+    const authors = words.map(({ author, device = null, issued }) => ({ userId: author, device, timestamp: issued }));
+    const keys = await this.parts.keys.find(authors);
+    return keys.map((key, i) => (key === null && words[i]?.author === creator ? (creator_key ?? null) : key));
   }
 
   /** That the home before each hand-over has closed with it, unless it was lost. Throws FEDERATION_ERROR `closing`. */
@@ -91,6 +104,9 @@ export class HandoverChecks {
     }
   }
 }
+
+/** As the genesis names him; the key is that of the device that made the channel. */
+export type Owner = Pick<Genesis, 'creator'> & Partial<Pick<Genesis, 'creator_key'>>;
 
 interface Word {
   author: string;

@@ -84,7 +84,6 @@ export class LostHome {
     const { pool, asks, follow, nodeId } = this.parts;
     const { channel_id: channelId, to_node: toNode, via } = handover;
     if ((await follow.freshOf(channelId, [{ handover }])).length === 0) return;
-    await this.parts.checks.currentMandate(handover);
     const handovers = [...(await findChain(pool, channelId)), { handover }];
     if (toNode === nodeId) return this.#take(channelId, handovers);
     await follow.requireSilent(channelId, [{ handover }]);
@@ -111,13 +110,14 @@ export class LostHome {
     const row = await findHome(pool, channelId);
     if (row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     checkClock(last.issued, clock.now());
+    const genesis = genesisOf(row);
     checks.chain(
       channelId,
-      genesisOf(row),
+      genesis,
       records.map(({ handover }) => handover),
     );
-    await checks.signatures([last]);
-    await checks.currentMandate(last);
+    await checks.signatures([last], genesis);
+    await checks.currentMandate(last, genesis);
     await follow.requireSilent(channelId, [{ handover: last }]);
     const now = new Date(clock.now()).toISOString();
     const entries = await withTransaction(pool, (client) => this.#write(client, channelId, last, now));
@@ -151,9 +151,9 @@ export class LostHome {
     const own = await findMandate(this.parts.pool, channelId);
     const told = asked.flatMap(({ mandate }) => (mandate?.channel_id === channelId ? [mandate] : []));
     if (told.length === 0 || row.genesis === '') return own;
-    const { creator } = genesisOf(row);
+    const genesis = genesisOf(row);
     const newer = told.filter(({ serial }) => serial > (own?.serial ?? 0)).toSorted((a, b) => b.serial - a.serial);
-    for (const mandate of newer) if (await this.parts.checks.isMandate(mandate, creator)) return mandate;
+    for (const mandate of newer) if (await this.parts.checks.isMandate(mandate, genesis)) return mandate;
     return own;
   }
 

@@ -44,7 +44,7 @@ export class NewHome {
       genesisOf(row),
       handovers.map(({ handover }) => handover),
     );
-    await this.parts.checks.signatures([last]);
+    await this.parts.checks.signatures([last], genesisOf(row));
     if (await isNameTaken(this.parts.pool, channelId)) throw nameTaken();
     await this.#fetch(channelId, PROBE_MS, await this.#firstOf(row, channelId));
     return { state: 'settled', last_seq: row.lastSeq };

@@ -47,6 +47,8 @@ export class Bridge {
   hang: Promise<void> | undefined;
   /** Loses the answer of the next question of a kind, after it was served. */
   loseAnswer: PeerKind | undefined;
+  /** Users whose device log a node cannot have: it has never seen them, and their own node is away. */
+  readonly unseen = new Map<string, Set<string>>();
   /** Nodes whose feeds stand still. */
   readonly stalled = new Set<string>();
   /** Runs when a question was answered, before the answer arrives. */
@@ -123,7 +125,9 @@ export class Bridge {
     bus.subscribe(CHANNEL.entries, () => void this.feed());
     authBus.serve(
       AUTH.deviceLogs,
-      ({ users }) => ({ logs: users.flatMap(({ user_id }) => this.#logOf(user_id)) }),
+      ({ users }) => ({
+        logs: users.flatMap(({ user_id }) => (this.unseen.get(nodeId)?.has(user_id) ? [] : this.#logOf(user_id))),
+      }),
       'auth',
     );
     authBus.serve(AUTH.settings, ({ user_id }) => this.#settingsOf(user_id), 'auth');
