@@ -177,15 +177,14 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
     });
     expect(await m.kept(id, C)).toMatchObject({ home_node: A });
     m.bridge.join();
+    const honest = await channel([m.carol]);
+    const own = mandateOf(m.bob, honest.id, [m.bob], 10);
+    const store = 'update channel.mandates set serial = $2, mandate = $3 where channel_id = $1';
+    await m.at(B).admin.query(store, [honest.id, 10, JSON.stringify(own)]);
+    expect((await survey(honest.id, m.carol)).mandate).toEqual(honest.mandate);
     const lied = await channel([m.bob]);
     const lie = { ...mandateOf(m.bob, lied.id, [], 9), author: m.alice.userId, device: m.alice.device };
-    for (const node of [B, C])
-      await m
-        .at(node)
-        .admin.query('update channel.mandates set serial = 9, mandate = $2 where channel_id = $1', [
-          lied.id,
-          JSON.stringify(lie),
-        ]);
+    for (const node of [B, C]) await m.at(node).admin.query(store, [lied.id, 9, JSON.stringify(lie)]);
     m.bridge.cut.add(A);
     expect((await survey(lied.id, m.bob)).mandate).toEqual(lie);
     expect(await claim(m.bob, await word(lied.id, B, m.bob, lied.mandate))).toMatchObject({ home_node: B });
