@@ -33,7 +33,7 @@ const seqField = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const epochField = z.number().int().min(1).max(2_147_483_647);
 
 const isWithin = (object: object, most: number): boolean => utf8Length(canonicalJson(object)) <= most;
-const tooLong = { error: `longer than ${MAX_HANDOVER_BYTES} bytes, or ${MAX_BY_ADMINS_BYTES} by admins` };
+const tooLong = (most: number) => ({ error: `longer than ${most} bytes` });
 
 const handoverMembers = z.looseObject({
   channel_id: channelIdField,
@@ -65,7 +65,8 @@ const handoverMembers = z.looseObject({
   signature: signatureField,
 });
 export const handoverSchema = handoverMembers
-  .refine((one) => isWithin(one, one.mandate === undefined ? MAX_HANDOVER_BYTES : MAX_BY_ADMINS_BYTES), tooLong)
+  .refine((one) => isWithin(one, MAX_BY_ADMINS_BYTES), tooLong(MAX_BY_ADMINS_BYTES))
+  .refine((one) => one.mandate !== undefined || isWithin(one, MAX_HANDOVER_BYTES), tooLong(MAX_HANDOVER_BYTES))
   .refine(({ kind, mandate, consents }) => (mandate === undefined ? consents === undefined : kind === 'lost'), {
     error: 'mandate and consents: of a lost home only, and consents with a mandate only',
   })
@@ -83,7 +84,10 @@ const closingMembers = z.looseObject({
   to_node: nodeIdField,
   signature: signatureField,
 });
-export const closingSchema = closingMembers.refine((one) => isWithin(one, MAX_HANDOVER_BYTES), tooLong);
+export const closingSchema = closingMembers.refine(
+  (one) => isWithin(one, MAX_HANDOVER_BYTES),
+  tooLong(MAX_HANDOVER_BYTES),
+);
 export type Closing = z.infer<typeof closingSchema>;
 
 /** A hand-over with what the home before said to it, as nodes keep it; a lost one has said nothing. */

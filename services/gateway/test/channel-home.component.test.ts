@@ -1,8 +1,8 @@
 import { ready, signDigest } from '@dcp/crypto';
-import { handoverInput } from '@dcp/protocol';
+import { handoverInput, mandateInput } from '@dcp/protocol';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makePerson, type TestPerson } from './sealed-client.js';
-import { call } from './test-client.js';
+import { call, TestSocket } from './test-client.js';
 import { BUS_KINDS, startTestNode, type TestNode } from './test-node.js';
 
 describe.each(BUS_KINDS)('the home of a channel, at the door, on the %s bus', (kind) => {
@@ -78,5 +78,40 @@ describe.each(BUS_KINDS)('the home of a channel, at the door, on the %s bus', (k
     const other = { ...good, channel_id: `ch_${'a'.repeat(52)}` };
     expect((await refusal(anna, { handover: other }))[1]).toBe('INVALID_MESSAGE_FORMAT');
     expect((await get(anna)).body).toMatchObject({ home_epoch: 1, handovers: [] });
+  });
+
+  it('is entrusted by its owner to admins, over both doors, and shown with them', async () => {
+    const mandate = (who: TestPerson, serial: number, changes: object = {}) => {
+      const issued = new Date(node.clock.now()).toISOString();
+      const object = {
+        channel_id: id,
+        serial,
+        admins: [bob.userId],
+        issued,
+        author: who.userId,
+        device: who.device.id,
+      };
+      const said = { ...object, ...changes };
+      return { ...said, signature: signDigest(who.device.seed, mandateInput(said)) };
+    };
+    const patch = (who: TestPerson, body: unknown) =>
+      call(url(), '/api/v1/channels/%23moving', { method: 'PATCH', body, token: who.token });
+    const first = mandate(anna, 1);
+    expect(await patch(anna, { mandate: first })).toMatchObject({ status: 200, body: { changed: true } });
+    expect((await get(anna)).body).toMatchObject({ mandate: first });
+    const survey = await call(url(), `${path}/survey`, { token: anna.token });
+    expect(survey.body).toMatchObject({ home_answers: true, mandate: first });
+    expect((await patch(bob, { mandate: mandate(bob, 2) })).status).toBe(403);
+    for (const bad of [{}, 'x', mandate(anna, 0), mandate(anna, 2, { admins: Array(10).fill(bob.userId) })])
+      expect((await patch(anna, { mandate: bad })).status).toBe(400);
+    const again = (await patch(anna, { mandate: first })).body as { error: { code: string; details: object } };
+    expect(again.error).toMatchObject({ code: 'CONFLICT', details: { reason: 'old_mandate', serial: 1 } });
+    const socket = await TestSocket.open(url(), anna.token);
+    const next = mandate(anna, 2, { admins: [] });
+    expect((await socket.command('update_channel', { channel: '#moving', mandate: next })).data).toMatchObject({
+      changed: true,
+    });
+    socket.close();
+    expect((await get(anna)).body).toMatchObject({ mandate: next });
   });
 });
