@@ -128,7 +128,7 @@ export const FEDERATION = {
   /** The node can be reached again: what waits for it need not wait any longer. */
   linkUp: topic<{ node_id: string }>('federation.event.link-up', 'federation', 'keys', 'channel', 'trust-chain'),
   /** `federation.event.typing.<channel_id>`: a user of another node types. */
-  typing: topic<TypingChanged>('federation.event.typing.*', 'federation', 'gateway'),
+  typing: topic<TypingChanged>('federation.event.typing.*', 'federation', 'gateway', 'federation'),
   presence: topic<RemotePresence>('federation.event.presence', 'federation', 'gateway', 'federation'),
   presenceWanted: topic<PresenceWanted>('federation.event.presence-wanted', 'federation', 'gateway'),
   /** No instance has had a link to the node for a while, or it may not be heard any longer: nobody knows who is there. */

@@ -63,6 +63,26 @@ describe('who is typing, between nodes', () => {
     expect(heardAt(first)).toEqual([]);
   });
 
+  it('readers whose links different instances of the home hold see each other', async () => {
+    const [first] = readers as [TestNode];
+    const other = await home.start();
+    const late = await TestNode.open('127.0.0.4');
+    const lateHeard: TypingChanged[] = [];
+    late.bus.subscribe(at(FEDERATION.typing, '*'), (change) => void lateHeard.push(change));
+    const replicas = new Replicas(late);
+    await late.start();
+    await late.ask(home.nodeId, 'user_lookup', { user_id: 'x' }, { via: home.place(other) });
+    channels.join(room, late.nodeId);
+    await eventually(() => expect(replicas.seqs(room).length).toBeGreaterThan(0), GUARD_MS);
+    const change = types(first);
+    await eventually(() => expect(lateHeard).toEqual([change]), GUARD_MS);
+    const back = types(late);
+    for (const reader of readers) await eventually(() => expect(heardAt(reader)).toContainEqual(back), GUARD_MS);
+    expect(heardAt(first)).not.toContainEqual(change);
+    expect(lateHeard).toEqual([change]);
+    await late.close();
+  });
+
   it('nobody of a node that left, or of a channel that is no shared one, is shown', async () => {
     const [first, second] = readers as [TestNode, TestNode];
     types(home, undefined, channelId('other'));

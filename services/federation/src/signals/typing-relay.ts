@@ -26,16 +26,21 @@ const HEARD_A_MINUTE = 6_000;
  */
 export class TypingRelay {
   readonly #rates = new StrangerRates(HEARD_A_MINUTE);
-  #subscription: Subscription | undefined;
+  #subscriptions: Subscription[] = [];
 
   constructor(private readonly parts: TypingRelayParts) {}
 
   start(): void {
-    this.#subscription = this.parts.bus.subscribe(at(GATEWAY.typing, '*'), (change) => void this.#local(change));
+    const { bus } = this.parts;
+    this.#subscriptions = [
+      bus.subscribe(at(GATEWAY.typing, '*'), (change) => void this.#local(change)),
+      // What any instance hears of a reader concerns the readers that the others hold, too.
+      bus.subscribe(at(FEDERATION.typing, '*'), (change) => this.#tellAll(change, parseUserId(change.user_id).nodeId)),
+    ];
   }
 
   stop(): void {
-    this.#subscription?.unsubscribe();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
   /** A node says that somebody types. A node speaks for its own users; only a home for others. */
@@ -47,7 +52,6 @@ export class TypingRelay {
     if (author === this.parts.own) return this.#count('foreign_user');
     if (this.#reads(channel_id, peer)) {
       if (author !== peer) return this.#count('foreign_user');
-      this.#tellAll(change, peer);
     } else if ((await this.parts.homes.of(channel_id)) !== peer) return this.#count('not_home');
     this.parts.bus.publish(at(FEDERATION.typing, channel_id), pick(change));
     return this.#count('heard');
