@@ -29,6 +29,8 @@ export interface ClusterMember {
   readonly process: SpawnedService;
   /** Where clients connect; gateways only. The same after a restart. */
   readonly url: string | undefined;
+  /** Where it listens, if it does: for clients, or for other nodes. */
+  readonly port: number;
   readonly healthUrl: string;
 }
 
@@ -53,6 +55,7 @@ interface Slot {
   service: ServiceName;
   env: Record<string, string>;
   url: string | undefined;
+  port: number;
   healthUrl: string;
   process: SpawnedService;
 }
@@ -131,6 +134,7 @@ async function openSlot(
     service,
     env,
     url,
+    port,
     healthUrl: `http://127.0.0.1:${healthPort}`,
     process: await spawnMember(service, env),
   };
