@@ -1,7 +1,11 @@
-import { formatHash, sha256, signDigest } from '@dcp/crypto';
-import { DcpError, type ErrorCode, type Handover, handoverInput, type HandoverRecord, MAX_VOID } from '@dcp/protocol';
+import { asDcpError, type Consent, type Handover, type HandoverRecord, type Mandate } from '@dcp/protocol';
 import type { NodePort } from './e2ee/node-port.js';
+import type { HomeSurvey } from './home-survey.js';
+import { newestMandate, signMandate } from './mandates.js';
+import { checkProposal, parseProposal, type Proposal, signConsent, signProposal } from './proposals.js';
+import { signReplacement } from './replacement.js';
 import type { Device } from './session/device.js';
+import { signHandover } from './sign-handover.js';
 
 /** Where a channel has its home: the node that orders it. */
 export interface ChannelHome {
@@ -14,69 +18,27 @@ export interface ChannelHome {
   state: 'settled' | 'moving';
   /** How it came there from the node that its genesis names. */
   handovers: HandoverRecord[];
+  /** Whom its owner trusts in his place when its home is lost, as one's own node has heard of it last. */
+  mandate?: Mandate | undefined;
 }
 
-/** What the nodes of its members have of a channel whose home may be lost. */
-export interface HomeSurvey {
-  channel: string;
-  channel_id: string;
-  home_node: string;
-  home_epoch: number;
-  /** Whether the home still says that it is the home. */
-  home_answers: boolean;
-  nodes: (KeptBy | { node_id: string; error: ErrorCode })[];
-}
-
-/** A node that has a channel's log from `first_seq` to `last_seq`. */
-export interface KeptBy {
-  node_id: string;
-  first_seq: number;
-  last_seq: number;
+export interface ReplaceOptions {
+  via?: string | undefined;
+  /** Of an admin: what was agreed to, and the others' signatures. */
+  proposal?: Handover | undefined;
+  consents?: readonly Consent[] | undefined;
 }
 
 /** Other nodes are asked, one after the other, and one of them may be away. */
 const SEVERAL_NODES_MS = 45_000;
-/** Numbers that are left out behind the last that any node has: one that is away now may have seen more. */
-const VOID_MARGIN = 1_000;
-
-/**
- * The owner's word that another node is the home from now on (TYPE HANDOVER). `via`: a host at which that node is found; `lost`: the home
- * before is gone for good, and what counts ends with `last_seq`.
- */
-export function signHandover(
-  device: Device,
-  { channel_id, home_node, home_epoch, handovers }: Omit<ChannelHome, 'channel' | 'state'>,
-  toNode: string,
-  { via, lost, now = Date.now() }: HandoverOptions = {},
-): Handover {
-  const last = handovers.at(-1)?.handover;
-  const handover = {
-    channel_id,
-    epoch: home_epoch + 1,
-    from_node: home_node,
-    to_node: toNode,
-    kind: lost === undefined ? ('given' as const) : ('lost' as const),
-    ...lost,
-    prev: last === undefined ? null : formatHash(sha256(handoverInput(last))),
-    ...(via === undefined ? {} : { via }),
-    issued: new Date(now).toISOString(),
-    author: device.userId,
-    device: device.id,
-  };
-  return { ...handover, signature: signDigest(device.seed, handoverInput(handover)) };
-}
-
-export interface HandoverOptions {
-  via?: string | undefined;
-  lost?: { last_seq: number; void_to: number } | undefined;
-  now?: number;
-}
 
 /** The homes of one's channels (profile §6). */
 export class ChannelHomes {
   constructor(
     private readonly device: Device,
     private readonly node: NodePort,
+    /** Makes a mandate known in the way that the channel's mode asks for. */
+    private readonly setMandate: (channelId: string, mandate: Mandate) => Promise<unknown>,
   ) {}
 
   of(channel: string): Promise<ChannelHome> {
@@ -88,12 +50,7 @@ export class ChannelHomes {
    * it goes on by itself. Rejects with CONFLICT `behind` while the new home still fetches the history: the same may be asked again.
    */
   async handOver(channel: string, toNode: string, options: { via?: string | undefined } = {}): Promise<ChannelHome> {
-    const handover = signHandover(this.device, await this.of(channel), toNode, options);
-    return this.node.rest<ChannelHome>(pathOf(channel), {
-      method: 'POST',
-      body: { handover },
-      timeoutMs: SEVERAL_NODES_MS,
-    });
+    return await this.submit(channel, signHandover(this.device, await this.of(channel), toNode, options));
   }
 
   /** What is left of a channel, and where, and whether its home answers. */
@@ -102,37 +59,65 @@ export class ChannelHomes {
   }
 
   /**
-   * Lets another node go on with a channel that one owns and whose home is gone for good: `toNode`, or the one that has most of it. What
-   * nobody but the lost home had is lost, and what the new home has not is taken back at nodes that have more; their users' posts are ordered
-   * again, so a message may come twice with the same id. Rejects with CONFLICT `home_answers` while the home answers, `too_far_behind` where
-   * `toNode` lacks too much, NODE_UNREACHABLE where it does not answer.
+   * Names the users (of any nodes) of whom more than half may together say in the owner's place where his channel goes on when its home is
+   * lost, and nothing else; they replace those named before. An empty list names nobody.
    */
-  async replace(channel: string, toNode?: string, options: { via?: string | undefined } = {}): Promise<ChannelHome> {
-    const survey = await this.survey(channel);
-    const lost = endAt(survey, toNode);
-    const handover = signHandover(this.device, await this.of(channel), lost.node_id, {
-      ...options,
-      lost: { last_seq: lost.last_seq, void_to: lost.void_to },
-    });
-    return this.node.rest<ChannelHome>(pathOf(channel), {
-      method: 'POST',
-      body: { handover },
-      timeoutMs: SEVERAL_NODES_MS,
-    });
+  async appoint(channel: string, admins: readonly string[]): Promise<Mandate> {
+    let refused = 0;
+    for (let attempt = 1; ; attempt++) {
+      const { channel_id, mandate } = await this.of(channel);
+      const known = newestMandate(channel_id, mandate)?.serial ?? 0;
+      const next = signMandate(this.device, channel_id, admins, Math.max(known, refused) + 1);
+      try {
+        await this.setMandate(channel_id, next);
+        return next;
+      } catch (error) {
+        const { code, details } = asDcpError(error);
+        if (code !== 'CONFLICT' || details['reason'] !== 'old_mandate' || attempt > 1) throw error;
+        // The own node may not know yet what the home has.
+        refused = Number(details['serial'] ?? next.serial);
+      }
+    }
   }
-}
 
-/** Who goes on, and which numbers nobody gets. */
-function endAt({ home_answers, nodes }: HomeSurvey, wanted?: string): KeptBy & { void_to: number } {
-  if (home_answers) throw new DcpError('CONFLICT', { reason: 'home_answers' });
-  const kept = nodes.filter((node): node is KeptBy => 'last_seq' in node);
-  const [furthest] = kept.toSorted((a, b) => b.last_seq - a.last_seq || a.first_seq - b.first_seq);
-  const chosen = wanted === undefined ? furthest : kept.find(({ node_id }) => node_id === wanted);
-  if (chosen === undefined || furthest === undefined)
-    throw new DcpError('NODE_UNREACHABLE', { node_id: wanted ?? null });
-  if (furthest.last_seq >= chosen.last_seq + MAX_VOID)
-    throw new DcpError('CONFLICT', { reason: 'too_far_behind', node_id: furthest.node_id });
-  return { ...chosen, void_to: Math.min(furthest.last_seq + VOID_MARGIN, chosen.last_seq + MAX_VOID) };
+  /**
+   * As an admin: what is to be said of a lost home, for the others to agree to. Nothing has happened yet. Rejects with CONFLICT `no_mandate`
+   * where the owner has named nobody, INSUFFICIENT_PERMISSIONS `not_an_admin`, and as `replace`.
+   */
+  async propose(channel: string, toNode?: string, options: { via?: string | undefined } = {}): Promise<Proposal> {
+    const survey = await this.survey(channel);
+    return signProposal(this.device, await this.of(channel), survey, { ...options, toNode });
+  }
+
+  /**
+   * As an admin: one's signature under another's proposal, good for 14 days; whoever has enough of them goes on with `replace`. It is
+   * given only for what this user's own node says too: that the home is lost, and what is left where.
+   */
+  async agree(proposal: unknown): Promise<Consent> {
+    const parsed = parseProposal(proposal);
+    const survey = await this.survey(parsed.channel_id);
+    checkProposal(parsed, this.device.userId, await this.of(parsed.channel_id), survey);
+    return signConsent(this.device, parsed);
+  }
+
+  /**
+   * Lets another node go on with a channel whose home is gone for good: `toNode`, or the one that has most of it. Its owner may alone; of
+   * his admins more than half, by a proposal and the consents to it. What nobody but the lost home had is lost, and what the new home has not
+   * is taken back at nodes that have more; their users' posts are ordered again, so a message may come twice with the same id. Rejects with
+   * CONFLICT `home_answers` while the home answers, `too_far_behind` where `toNode` lacks too much, NODE_UNREACHABLE where it does not
+   * answer, FEDERATION_ERROR `quorum` (`needed`, `have`) where admins are missing.
+   */
+  async replace(channel: string, toNode?: string, options: ReplaceOptions = {}): Promise<ChannelHome> {
+    const proposal = options.proposal === undefined ? undefined : parseProposal(options.proposal);
+    const survey = await this.survey(channel);
+    const home = await this.of(channel);
+    return await this.submit(channel, signReplacement(this.device, home, survey, { ...options, proposal, toNode }));
+  }
+
+  private submit(channel: string, handover: Handover): Promise<ChannelHome> {
+    const request = { method: 'POST' as const, body: { handover }, timeoutMs: SEVERAL_NODES_MS };
+    return this.node.rest<ChannelHome>(pathOf(channel), request);
+  }
 }
 
 function pathOf(channel: string): string {

@@ -1,4 +1,4 @@
-import { asDcpError, CHANNEL_ID, DcpError, type EncryptionMode, parseUserId } from '@dcp/protocol';
+import { asDcpError, CHANNEL_ID, DcpError, type EncryptionMode, type Mandate, parseUserId } from '@dcp/protocol';
 import { ChannelHomes } from './channel-homes.js';
 import type { ChannelSet } from './channels/channel-set.js';
 import { dmChannelId, type ChannelState } from './e2ee/channel-chain.js';
@@ -50,7 +50,7 @@ export class Rooms {
     const { states, directory } = encryption;
     this.changes = new StateChanges(device, nodeId, node, states, directory, Date.now);
     this.follower = new MoveFollower(node, encryption);
-    this.homes = new ChannelHomes(device, node);
+    this.homes = new ChannelHomes(device, node, (channelId, mandate) => this.setMandate(channelId, mandate));
   }
 
   async createPublic(
@@ -164,6 +164,13 @@ export class Rooms {
 
   async invitations(): Promise<OpenInvitation[]> {
     return (await this.node.rest<{ invitations: OpenInvitation[] }>('/accounts/me/invitations')).invitations;
+  }
+
+  /** In an `e2ee` channel it is an entry of the state chain, so that members know it without believing a node. */
+  private async setMandate(channelId: string, mandate: Mandate): Promise<void> {
+    const { encrypted } = await this.find(channelId);
+    if (encrypted) await this.changes.appoint(channelId, mandate);
+    else await this.node.command('update_channel', { channel: channelId, mandate });
   }
 
   /** Who is in an `e2ee` channel, as its state chain proves. */

@@ -32,7 +32,8 @@ describe('the home of a channel', () => {
       [home.home_node, home.home_epoch] = [handover.to_node, handover.epoch];
       return Promise.resolve(structuredClone(home));
     };
-    const homes = new ChannelHomes(device, { rest, command: () => Promise.reject(new Error('none')) } as never);
+    const none = () => Promise.reject(new Error('none'));
+    const homes = new ChannelHomes(device, { rest, command: none } as never, none);
     expect(await homes.handOver('#x', 'bbbbbbbb', { via: 'b.example' })).toMatchObject({ home_node: 'bbbbbbbb' });
     expect(await homes.handOver('#x@bbbbbbbb', 'cccccccc')).toMatchObject({ home_node: 'cccccccc', home_epoch: 3 });
     const key = parseKey(formatKey('ed25519', parseKey(deviceKey(device)).bytes)).bytes;

@@ -1,7 +1,9 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ready } from '@dcp/crypto';
 import type { Handover } from '@dcp/protocol';
-import { type HomeSurvey, ChannelHomes, signHandover } from '../src/channel-homes.js';
+import { ChannelHomes } from '../src/channel-homes.js';
+import type { HomeSurvey } from '../src/home-survey.js';
+import { signHandover } from '../src/sign-handover.js';
 import { Actor, Person } from './actor.js';
 import { ScriptedNode } from './scripted-node.js';
 
@@ -127,7 +129,8 @@ describe('the word that a home is lost', () => {
       if (path.endsWith('/survey')) return Promise.resolve(found);
       return Promise.resolve(request?.body === undefined ? home : (request.body as { handover: Handover }).handover);
     };
-    const homes = new ChannelHomes(anna.keys, { rest, command: () => Promise.reject(new Error('none')) } as never);
+    const none = () => Promise.reject(new Error('none'));
+    const homes = new ChannelHomes(anna.keys, { rest, command: none } as never, none);
     return (await homes.replace('#x', to)) as unknown as Handover;
   };
 

@@ -9,6 +9,7 @@ import {
   type DeviceEntry,
   type Genesis,
   type Handover,
+  type Mandate,
   type KeyMessage,
   type MessageReport,
   type Prekey,
@@ -79,6 +80,8 @@ export class ScriptedNode {
   readonly moved = new Map<string, unknown>();
   /** What is said of how a channel came to its home, true or not. */
   readonly homes = new Map<string, Handover[]>();
+  /** What `update_channel` was asked for. */
+  readonly updates: object[] = [];
   /** Bodies of `POST /reports`. */
   readonly reports: MessageReport[] = [];
   /** Why posts were refused. */
@@ -134,6 +137,10 @@ export class ScriptedNode {
         return this.create(data, userId);
       case 'send_message':
         return this.post(given as SignedMessage);
+      case 'subscribe':
+        return { channel: this.channel(data.channel).name };
+      case 'update_channel':
+        return this.updates.push(given);
       default:
         return this.changeState(data.channel, data.entry);
     }
@@ -359,7 +366,9 @@ export class ScriptedNode {
       return { id, verified: true, fault: null };
     }
     const [, channelId = ''] = /^\/channels\/([^/]+)\/home$/.exec(path) ?? [];
-    if (channelId !== '') return { handovers: (this.homes.get(channelId) ?? []).map((handover) => ({ handover })) };
+    if (channelId !== '') return this.homeOf(channelId);
+    const [, shown = ''] = /^\/channels\/([^/]+)$/.exec(path) ?? [];
+    if (shown !== '') return { channel_id: shown, encryption: this.channel(shown).genesis?.encryption };
     const records = this.backups.get(userId) ?? new Map<string, BackupRecord>();
     this.backups.set(userId, records);
     if (request?.method === 'PUT') {
@@ -374,6 +383,11 @@ export class ScriptedNode {
     }
     const ids = new URLSearchParams(path.split('?')[1]).get('ids')?.split(',');
     return { records: [...records.values()].filter(({ id }) => ids?.includes(id) ?? true), next: null };
+  }
+
+  homeOf(channel_id: string): { channel_id: string; handovers: object[]; mandate: Mandate | undefined } {
+    const handovers = (this.homes.get(channel_id) ?? []).map((handover) => ({ handover }));
+    return { channel_id, handovers, mandate: this.channel(channel_id).state.mandate };
   }
 }
 

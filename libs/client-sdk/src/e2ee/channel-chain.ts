@@ -10,6 +10,7 @@ import {
   stateEffect,
   type ChannelRole,
   type Genesis,
+  type Mandate,
   type StateEffect,
   type StateEntry,
   type StateFacts,
@@ -58,6 +59,8 @@ export interface ChannelState {
   seq: number;
   title: string;
   description: string;
+  /** Whom its owner trusts in his place when its home is lost: the newest that was seen. */
+  mandate?: Mandate;
   /** Members of a group DM from its start: their identity keys. */
   founders: Record<string, string>;
 }
@@ -241,11 +244,17 @@ function applied(state: ChannelState, effect: StateEffect, entry: StateEntry): C
       return { ...state, links: without(state.links, effect.key) };
     case 'settings':
       return {
-        ...state,
+        ...withMandate(state, effect.mandate),
         title: effect.title ?? state.title,
         description: effect.description ?? state.description,
       };
   }
+}
+
+/** The state in which this mandate is known too: of two the one with the greater serial counts. */
+export function withMandate(state: ChannelState, mandate: Mandate | undefined): ChannelState {
+  const isNews = mandate !== undefined && mandate.serial > (state.mandate?.serial ?? 0);
+  return isNews ? { ...state, mandate } : state;
 }
 
 function foundingMembers(state: ChannelState, { author, content }: StateEntry): Record<string, ChainMember> {

@@ -10,7 +10,7 @@ import {
 } from '@dcp/protocol';
 import type { EventHub } from '../events.js';
 import type { Storage } from '../storage/storage.js';
-import { ChainError, chainFromGenesis, dmState, extendChain, type ChannelState } from './channel-chain.js';
+import { ChainError, chainFromGenesis, dmState, extendChain, withMandate, type ChannelState } from './channel-chain.js';
 import type { DeviceDirectory } from './device-directory.js';
 import { isTakenBack } from './lost-home.js';
 import { appendedAlone, deviceAt, DeviceLogError, signingKeyOf, type VerifiedLog } from './device-log.js';
@@ -123,10 +123,18 @@ export class ChannelStates {
     }
     // The home was lost, and with it entries that only some had seen: what is left is checked from its beginning.
     try {
-      return (await this.readOn(channelId, undefined, link)).state;
+      return await this.readAgain(channelId, known, link);
     } catch (error) {
       throw error instanceof ChainError ? this.conflict(error) : error;
     }
+  }
+
+  /** A mandate that was taken back with the rest was given all the same: one that it replaced must not come to count again. */
+  private async readAgain(channelId: string, known: ChannelState | undefined, link?: InviteLinkProof) {
+    const { state } = await this.readOn(channelId, undefined, link);
+    const whole = withMandate(state, known?.mandate);
+    if (whole !== state) await this.keep(whole);
+    return whole;
   }
 
   private conflict(error: ChainError): ChainError {

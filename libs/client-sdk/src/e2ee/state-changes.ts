@@ -15,6 +15,7 @@ import {
   messageSigningInput,
   signingInput,
   type Genesis,
+  type Mandate,
   type StateEntry,
   type SystemAction,
 } from '@dcp/protocol';
@@ -128,9 +129,20 @@ export class StateChanges {
     return this.change('ban_user', channelId, 'user_unbanned', userId);
   }
 
-  async describe(channelId: string, settings: { name?: string; description?: string }): Promise<Changed> {
+  async describe(
+    channelId: string,
+    settings: { name?: string; description?: string; mandate?: Mandate },
+  ): Promise<Changed> {
     const { channel } = await this.nameOf(channelId);
     return await this.change('change_state', channelId, 'settings_changed', channel, settings);
+  }
+
+  /** Throws CONFLICT `old_mandate` where the chain had one that counts before this: nodes take the entry all the same. */
+  async appoint(channelId: string, mandate: Mandate): Promise<void> {
+    await this.describe(channelId, { mandate });
+    const { mandate: counted = mandate } = await this.states.get(channelId);
+    if (counted.serial < mandate.serial || counted.signature === mandate.signature) return;
+    throw new DcpError('CONFLICT', { reason: 'old_mandate', serial: counted.serial });
   }
 
   async createLink(channelId: string, host: string, lifeMs: number): Promise<InviteLink> {
