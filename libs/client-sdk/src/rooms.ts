@@ -57,11 +57,10 @@ export class Rooms {
     channel: string,
     more: { name?: string; description?: string; encryption?: EncryptionMode },
   ): Promise<{ channel: string; channelId: string }> {
-    const { encryption = 'e2ee', ...texts } = more;
-    const { name: title, description } = texts;
-    if (encryption === 'e2ee')
-      return this.added(await this.changes.create({ visibility: 'public', name: channel, title, description }), true);
-    return this.added(await this.node.command<Changed>('create_channel', { channel, encryption, ...texts }), false);
+    const { encryption = 'e2ee', name: title, description } = more;
+    const wish = { name: channel, title, description };
+    if (encryption === 'node') return this.added(await this.changes.createReadable(wish), false);
+    return this.added(await this.changes.create({ ...wish, visibility: 'public' }), true);
   }
 
   async createPrivate(channel: string, more: { description?: string } = {}): Promise<Joined> {

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ready } from '@dcp/crypto';
+import { parseKey, ready, verifySigned } from '@dcp/crypto';
+import { type Genesis, signingInput } from '@dcp/protocol';
 import { signMandate } from '../src/mandates.js';
 import { Rooms } from '../src/rooms.js';
 import { Actor, NODE_ID, Person } from './actor.js';
@@ -74,5 +75,27 @@ describe('an owner names his admins', () => {
     node.channels.set(room, { genesis: { encryption: 'node' }, state: {}, log: [] } as never);
     const mandate = await homes(false).appoint(room, [bob.userId]);
     expect(node.updates).toEqual([{ channel: room, mandate }]);
+  });
+
+  it('of a channel that its id proves to be his, also where nodes may read it', async () => {
+    let told: { command: string; data: Record<string, unknown> } | undefined;
+    const command = (name: string, data: object) => {
+      told = { command: name, data: { ...data } };
+      return Promise.resolve({ channel: '#open', channel_id: 'x', head: 1 });
+    };
+    const added = { add: () => undefined, storeNew: () => Promise.resolve() };
+    const port = { command, rest: () => Promise.reject(new Error('none')) };
+    const rooms = new Rooms(alice.keys, NODE_ID, 'ws://x', port as never, alice.engine, added as never);
+    await rooms.createPublic('#open', { encryption: 'node', name: 'Open', description: 'for all' });
+    const { genesis, signature, ...rest } = told?.data as { genesis: Genesis; signature: string };
+    expect(rest).toEqual({ channel: '#open', encryption: 'node', name: 'Open', description: 'for all' });
+    expect(genesis).toMatchObject({
+      encryption: 'node',
+      visibility: 'public',
+      creator: alice.userId,
+      home_node: NODE_ID,
+    });
+    const key = parseKey(genesis.creator_key).bytes;
+    expect(verifySigned(key, signingInput('GENESIS', genesis), signature)).toBe(true);
   });
 });

@@ -54,6 +54,13 @@ export interface InviteLink {
   url: string;
 }
 
+function textsOf({ title, description }: Pick<NewChannel, 'title' | 'description'>): {
+  name?: string;
+  description?: string;
+} {
+  return { ...(title === undefined ? {} : { name: title }), ...(description === undefined ? {} : { description }) };
+}
+
 /** Others change the channel at the same moment, or the node's copy of it is behind its home: together about six seconds. */
 const MAX_ATTEMPTS = 9;
 const FIRST_PAUSE_MS = 25;
@@ -73,21 +80,28 @@ export class StateChanges {
   async create(wish: NewChannel): Promise<Changed> {
     const genesis = await this.genesisOf(wish);
     const channelId = channelIdOf(genesis);
-    const signature = signDigest(this.device.seed, signingInput('GENESIS', genesis));
+    const signature = this.signGenesis(genesis);
     const details = { identity_key: await this.ownIdentityKey() };
     const entry = this.sign(channelId, null, 'channel_created', wish.name, details);
     const request = { channel: wish.name, encryption: 'e2ee', genesis, signature, entry };
-    const texts = {
-      ...(wish.title === undefined ? {} : { name: wish.title }),
-      ...(wish.description === undefined ? {} : { description: wish.description }),
-    };
-    const changed = await this.node.command<Changed>('create_channel', { ...request, ...texts });
+    const changed = await this.node.command<Changed>('create_channel', { ...request, ...textsOf(wish) });
     const own = (await this.directory.log(this.device.userId))?.devices[this.device.id];
     const state = chainFromGenesis(channelId, genesis, signature);
     await this.states.begin(
       extendChain(state, entry, changed.seq, () => (own === undefined ? undefined : signingKeyOf(own))),
     );
     return changed;
+  }
+
+  /** A public channel that the node reads. It has no chain; its genesis is signed here all the same: its id proves whose it is. */
+  async createReadable(wish: Omit<NewChannel, 'visibility' | 'members'>): Promise<Changed> {
+    const genesis = { ...(await this.genesisOf({ ...wish, visibility: 'public' })), encryption: 'node' as const };
+    const request = { channel: wish.name, encryption: 'node', genesis, signature: this.signGenesis(genesis) };
+    return await this.node.command<Changed>('create_channel', { ...request, ...textsOf(wish) });
+  }
+
+  private signGenesis(genesis: Genesis): string {
+    return signDigest(this.device.seed, signingInput('GENESIS', genesis));
   }
 
   /** Joins a public channel, or one that one is invited to, or by the link. */
