@@ -165,4 +165,30 @@ describe('a channel that moves between three home nodes', () => {
     for (const person of [alice, bob, carol])
       await eventually(() => expect(texts(person, channelId).at(-1)).toBe('carol is back'), GUARD_MS);
   });
+
+  it('goes on when its owner is lost with its home, by the admins whom he has named; he is its owner still when he is back', async () => {
+    const channelId = await channel('#orphan');
+    const homes = ({ client }: Person) => client.rooms.homes;
+    const mandate = await homes(alice).appoint(channelId, [bob.userId, carol.userId]);
+    for (const admin of [bob, carol])
+      await eventually(async () => expect(await homes(admin).of(channelId)).toMatchObject({ mandate }), GUARD_MS);
+    await expect(homes(bob).propose(channelId)).rejects.toMatchObject({ details: { reason: 'home_answers' } });
+    await north().process?.kill();
+    const proposal = await homes(bob).propose(channelId, 'southnod');
+    await expect(homes(bob).replace(channelId, undefined, { proposal })).rejects.toMatchObject({
+      details: { reason: 'quorum', needed: 2, have: 1 },
+    });
+    const consents = [await homes(carol).agree(proposal)];
+    const home = await homes(bob).replace(channelId, undefined, { proposal, consents });
+    expect(home).toMatchObject({ home_node: 'southnod', home_epoch: 2, state: 'settled' });
+    await bob.client.sendAndWait(channelId, { text: 'without north' });
+    await carol.client.sendAndWait(channelId, { text: 'and its owner' });
+    await all(channelId, ['at north', 'without north', 'and its owner'], [bob, carol]);
+    await start(north());
+    await all(channelId, ['at north', 'without north', 'and its owner']);
+    await alice.client.sendAndWait(channelId, { text: 'well done' });
+    await eventually(() => homes(alice).handOver(channelId, 'northnod'), GUARD_MS);
+    await homes(alice).appoint(channelId, []);
+    await all(channelId, ['at north', 'without north', 'and its owner', 'well done']);
+  });
 });
