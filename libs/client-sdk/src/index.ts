@@ -18,7 +18,7 @@ export { People } from './people.js';
 export { ChannelHomes, type ChannelHome, type ReplaceOptions } from './channel-homes.js';
 export { type HomeSurvey, type KeptBy } from './home-survey.js';
 export { signMandate } from './mandates.js';
-export { type Proposal } from './proposals.js';
+export { parseProposal, type Proposal } from './proposals.js';
 export { signHandover } from './sign-handover.js';
 export { type ReportReason, type ReportReceipt } from './report.js';
 export { Rooms, type Joined, type OpenInvitation } from './rooms.js';
