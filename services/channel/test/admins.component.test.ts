@@ -1,9 +1,10 @@
-import { CHANNEL, type ChannelHome, type HomeSurvey } from '@dcp/contracts';
-import { CONSENT_DAYS, type Handover, type Mandate } from '@dcp/protocol';
+import { CHANNEL, type ChannelHome, type Entry, type HomeSurvey } from '@dcp/contracts';
+import { canonicalJson, CONSENT_DAYS, type Handover, type Mandate } from '@dcp/protocol';
 import { eventually } from '@dcp/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { actor } from './support/actor.js';
+import { actor, newId } from './support/actor.js';
 import { appoint, consentOf, mandateOf } from './support/admins.js';
+import { ordered } from './support/bridge.js';
 import { expectGapless } from './support/log-rules.js';
 import { A, B, C, Moving } from './support/moving.js';
 import { okOf, refusalOf } from './support/results.js';
@@ -182,6 +183,31 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
     const store = 'update channel.mandates set serial = $2, mandate = $3 where channel_id = $1';
     await m.at(B).admin.query(store, [honest.id, 10, JSON.stringify(own)]);
     expect((await survey(honest.id, m.carol)).mandate).toEqual(honest.mandate);
+    // What a home puts into the log in the owner's place is kept nowhere.
+    const poisoned = await channel([m.bob]);
+    const poison = { ...mandateOf(m.bob, poisoned.id, [], 9), author: m.alice.userId, device: m.alice.device };
+    const [last] = (await m.log(poisoned.id, A)).slice(-1) as [Entry];
+    const [head, lieId] = [last.seq, newId()];
+    const body = JSON.parse(last.body) as { content: { details: object } };
+    const lying = { ...body, id: lieId, content: { ...body.content, details: { mandate: poison } } };
+    const entry = {
+      ...last,
+      type: 'system',
+      received_at: new Date().toISOString(),
+      seq: head + 1,
+      id: lieId,
+      body: canonicalJson(lying),
+    };
+    for (const node of [B, C]) {
+      await m.bridge.ask(
+        A,
+        node,
+        'entries',
+        ordered({ channel_id: poisoned.id, name: poisoned.name, entries: [entry] }),
+      );
+      expect(await m.kept(poisoned.id, node)).toMatchObject({ last_seq: String(head + 1) });
+    }
+    for (const who of [m.bob, m.carol]) expect(await mandateAt(poisoned.id, who)).toEqual(poisoned.mandate);
     const lied = await channel([m.bob]);
     const lie = { ...mandateOf(m.bob, lied.id, [], 9), author: m.alice.userId, device: m.alice.device };
     for (const node of [B, C]) await m.at(node).admin.query(store, [lied.id, 9, JSON.stringify(lie)]);

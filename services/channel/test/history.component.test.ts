@@ -74,6 +74,26 @@ describe.each(BOTH_BUSES)('history over the %s bus', (kind) => {
     expect(heads).toEqual({ [general]: MESSAGES + 1 });
   });
 
+  it('reading back, what was wiped fills no page, however much it is; numbers are found all the same', async () => {
+    const { channel_id } = await world.create(alice, '#wiped');
+    const posts = Array.from({ length: 60 }, (_, i) => alice.post(channel_id, `message ${i}`));
+    const kept = (await world.post(...posts)).map((result) => okOf(result).message_id);
+    await world.admin.query(
+      `update channel.channel_events set body = '', author = '' where channel_id = $1 and seq between 11 and 55`,
+      [channel_id],
+    );
+    const last = await history({ channel_id, limit: 10 });
+    expect(last.entries.map(({ seq }) => seq)).toEqual([7, 8, 9, 10, 56, 57, 58, 59, 60, 61]);
+    const rest = await history({ channel_id, limit: 10, before: last.entries[0]?.id });
+    expect(rest).toMatchObject({ has_more: false, entries: Array.from({ length: 6 }, (_, i) => ({ seq: i + 1 })) });
+    // Who looks for one message finds what is before it, and so the message itself.
+    const before = await history({ channel_id, limit: 1, before: kept[54] });
+    expect(before.entries).toMatchObject([{ seq: 55, body: '' }]);
+    expect((await history({ channel_id, after: 50, limit: 10 })).entries.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 51 + i),
+    );
+  });
+
   it('cuts pages of large messages so that they fit the bus, and loses none', async () => {
     const { channel_id } = await world.create(alice, '#large');
     // Quotes and backslashes double their size on the bus.

@@ -62,11 +62,16 @@ export class HandoverChecks {
     }
   }
 
-  /** Whether the owner has signed it; false where that cannot be known now. */
-  async isMandate(mandate: Mandate, owner: Owner): Promise<boolean> {
-    if (mandate.author !== owner.creator) return false;
+  /** Whether the owner has signed it; `unknown` where his device log cannot be had now. */
+  async judgeMandate(mandate: Mandate, owner: Owner): Promise<'true' | 'false' | 'unknown'> {
+    if (mandate.author !== owner.creator) return 'false';
     const [key] = await this.#keysOf([mandate], owner);
-    return typeof key === 'string' && isSigned(key, mandateInput(mandate), mandate.signature);
+    if (key === null) return 'unknown';
+    return key !== undefined && isSigned(key, mandateInput(mandate), mandate.signature) ? 'true' : 'false';
+  }
+
+  async isMandate(mandate: Mandate, owner: Owner): Promise<boolean> {
+    return (await this.judgeMandate(mandate, owner)) === 'true';
   }
 
   /**

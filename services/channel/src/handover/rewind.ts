@@ -1,3 +1,4 @@
+import { NO_MANDATES } from '../replicas/true-mandates.js';
 import type { PoolClient } from '@dcp/node-kit';
 import type { MemberLimits } from '../limits.js';
 import { lockHeads } from '../log/entry.store.js';
@@ -68,7 +69,8 @@ export async function rewind(
   // Founders of a group DM who took none have no entry that says so.
   const declined = foundersOf(genesis).flatMap(({ userId }) => (isOut(userId, before, own) ? [userId] : []));
   const chain = await readChain(client, channelId);
-  if (head !== undefined) await follow(client, head, chain, { genesis, lastSeq: to, declined }, limits, now, true);
+  const facts = { genesis, lastSeq: to, declined, mandates: NO_MANDATES };
+  if (head !== undefined) await follow(client, head, chain, facts, limits, now, true);
   const after = await ownMembers(client, channelId, own);
   return { entries, left: without(before, after), joined: without(after, before) };
 }

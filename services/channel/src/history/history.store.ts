@@ -20,7 +20,8 @@ const page = (condition: string, order: 'asc' | 'desc') => `
 
 /** The statements of the two directions; exported so that their plans can be looked at. */
 export const PAGE_AFTER = page('seq > $2', 'asc');
-export const PAGE_BEFORE = page('seq < $2', 'desc');
+/** What was wiped, or never was, fills no page of somebody who reads back; the entry before the named one is told all the same. */
+export const PAGE_BEFORE = page('seq < $2 and (octet_length(body) > 0 or seq = $2 - 1)', 'desc');
 /** State entries only, by their own index. */
 export const PAGE_STATE = page("type = 'system' and seq > $2", 'asc');
 

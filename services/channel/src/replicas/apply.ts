@@ -14,6 +14,7 @@ import { noStandings, Standings } from '../state/standings.js';
 import { openGap } from './chain-gap.store.js';
 import type { OrderedEntry } from './ordered-entry.js';
 import { type ConcernedBy, ReplicaPlan } from './replica-plan.js';
+import { type Mandates, NO_MANDATES } from './true-mandates.js';
 import { appendOrdered, beginReplica, type HomeRow, lockHome, retireIfEmpty } from './replica.store.js';
 
 export interface ReplicaRules {
@@ -35,7 +36,7 @@ export interface Applied {
 /**
  * Writes what a channel's home has ordered, in one transaction under the lock of the channel's row, as a commit of this node would.
  * Repeats are dropped; CONFLICT `gap` with the last number here where something is missing. `declined`: founders of a group DM who are in it
- * for everybody but themselves. FEDERATION_ERROR `not_the_home` where `from` had nothing to order.
+ * for everybody but themselves; `mandates`: those of the entries that count. FEDERATION_ERROR `not_the_home` where `from` had nothing to order.
  */
 export function applyOrdered(
   { pool, limits, nodeId }: ReplicaRules,
@@ -43,7 +44,7 @@ export function applyOrdered(
   entries: OrderedEntry[],
   now: string,
   from: string,
-  declined: string[] = [],
+  { declined, mandates }: Pick<Followed, 'declined' | 'mandates'>,
 ): Promise<Applied> {
   return withTransaction(pool, async (client) => {
     const row = await lockHome(client, channelId);
@@ -54,7 +55,7 @@ export function applyOrdered(
     const { name, lastSeq } = head;
     if (fresh.length === 0) return { name, entries: [], concerned: [], lastSeq };
     if (fresh[0]?.seq !== lastSeq + 1) throw new DcpError('CONFLICT', { reason: 'gap', last_seq: lastSeq });
-    const concerned = await follow(client, head, fresh, { ...row, declined }, limits, now);
+    const concerned = await follow(client, head, fresh, { ...row, declined, mandates }, limits, now);
     const leaving = concerned.some(({ userId, change }) => change === 'left' && nodeOf(userId) === nodeId);
     if (leaving) await retireIfEmpty(client, channelId, nodeId, now);
     return { name, entries: fresh, concerned, lastSeq: head.lastSeq };
@@ -109,7 +110,14 @@ export function createReplica(
     const head = (await lockHeads(client, [channel.channelId])).get(channel.channelId);
     if (head === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
     const { genesis } = channel;
-    const concerned = await follow(client, head, chain, { genesis, lastSeq, declined: [] }, limits, now);
+    const concerned = await follow(
+      client,
+      head,
+      chain,
+      { genesis, lastSeq, declined: [], mandates: NO_MANDATES },
+      limits,
+      now,
+    );
     if (members.length === 0) return concerned;
     const row = { role: 'member' as const, joinedSeq: 0, identityKey: null };
     const added = members.map((userId) => ({ channelId: channel.channelId, userId, row, existed: false }));
@@ -118,12 +126,18 @@ export function createReplica(
   });
 }
 
+/** What entries are followed by, besides what the tables say. */
+export interface Followed extends Pick<HomeRow, 'genesis' | 'lastSeq'> {
+  declined: string[];
+  mandates: Mandates;
+}
+
 /** `isKept`: the entries are in the log already, and only what they say is followed again. */
 export async function follow(
   client: PoolClient,
   head: Head,
   entries: OrderedEntry[],
-  { genesis, lastSeq, declined }: Pick<HomeRow, 'genesis' | 'lastSeq'> & { declined: string[] },
+  { genesis, lastSeq, declined, mandates }: Followed,
   limits: MemberLimits,
   now: string,
   isKept = false,
@@ -136,7 +150,7 @@ export async function follow(
   const invitations = known ? await findInvitations(client, pairs) : new Map();
   const bans = known ? await findBans(client, pairs) : new Set<string>();
   const standings = new Standings({ ...noStandings(), invitations, bans });
-  const plan = new ReplicaPlan(head, roster, standings, founders);
+  const plan = new ReplicaPlan(head, roster, standings, founders, mandates);
   for (const entry of entries) plan.take(entry);
   head.lastSeq = Math.max(head.lastSeq, lastSeq);
   await appendOrdered(client, head, isKept ? [] : entries, plan.settings);

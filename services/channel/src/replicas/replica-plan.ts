@@ -1,9 +1,10 @@
-import { mandateSchema, systemContent, type SystemContent, timeField, USER_ID } from '@dcp/protocol';
+import { systemContent, type SystemContent, timeField, USER_ID } from '@dcp/protocol';
 import type { Head } from '../log/commit-plan.js';
 import type { Concerned, Founder, Settings } from '../log/operation.js';
 import type { Roster } from '../log/roster.js';
 import type { Standings } from '../state/standings.js';
 import { type OrderedEntry, stateHeadOf } from './ordered-entry.js';
+import type { Mandates } from './true-mandates.js';
 
 /** Actions whose `target` is somebody whom the tables know. */
 const ABOUT_USERS: ReadonlySet<SystemContent['action']> = new Set([
@@ -32,6 +33,8 @@ export class ReplicaPlan {
     private readonly standings: Standings,
     /** The other members of a group DM, as its genesis names them. */
     private readonly founders: Founder[],
+    /** Those of the entries that are taken for the owner's. */
+    private readonly mandates: Mandates,
   ) {}
 
   take(entry: OrderedEntry): void {
@@ -72,7 +75,7 @@ export class ReplicaPlan {
       case 'link_revoked':
         return standings.unlink(channelId, keyOf(details, 'key'));
       case 'settings_changed':
-        return this.#settle(details);
+        return this.#settle(details, entry.seq);
     }
   }
 
@@ -110,11 +113,10 @@ export class ReplicaPlan {
     if (expires.success) this.standings.link(this.head.channelId, keyOf(details, 'key'), expires.data);
   }
 
-  #settle({ name, description, mandate: told }: SystemContent['details']): void {
+  #settle({ name, description }: SystemContent['details'], seq: number): void {
     if (typeof name === 'string') this.settings.title = name;
     if (typeof description === 'string') this.settings.description = description;
-    const mandate = mandateSchema.safeParse(told).data;
-    if (mandate?.channel_id === this.head.channelId) this.settings.mandate = mandate;
+    this.settings.mandate = this.mandates.get(seq) ?? this.settings.mandate;
   }
 
   #note(userId: string, change: Concerned['change'], by: string): void {

@@ -19,6 +19,7 @@ import {
 } from './apply.js';
 import type { Asks } from './asks.js';
 import { dmMembers, dmReplica, replicaChannel } from './check-home.js';
+import { type Mandates, newestMandate, NO_MANDATES, trueMandates } from './true-mandates.js';
 import { groupConsent } from './group-consent.js';
 import type { HomeDirectory } from './home-directory.js';
 import { entryBatchSchema, type OrderedEntry, orderedEntries, orderedEntry } from './ordered-entry.js';
@@ -203,8 +204,11 @@ export class ReplicaService {
     const open = start.isChainOpen ? { memberCount: Math.max(0, info.member_count - 1) } : {};
     const channel = { ...replicaChannel(info, now), ...open };
     const members = info.visibility === 'dm' ? [...(dmMembers(info.name) ?? [])] : [];
-    const { handovers = [], mandate: told } = info;
-    const mandate = told?.author === channel.creator && told.channel_id === channel.channelId ? told : undefined;
+    const { handovers = [], genesis } = info;
+    const mandate =
+      genesis === null
+        ? undefined
+        : await newestMandate(this.parts.checks, genesis, channel.channelId, chain, info.mandate);
     const concerned = await createReplica(this.parts, { channel, handovers, mandate, members, ...start }, now);
     if (concerned === undefined) return;
     const { channelId, name } = channel;
@@ -235,9 +239,16 @@ export class ReplicaService {
   }
 
   async #apply(channelId: string, entries: OrderedEntry[], from: string, declined: string[]): Promise<number> {
-    const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), from, declined);
+    const mandates = await this.#mandatesIn(channelId, entries);
+    const applied = await applyOrdered(this.parts, channelId, entries, this.#now(), from, { declined, mandates });
     if (applied.entries.length > 0) await this.#spread(channelId, applied);
     return applied.lastSeq;
+  }
+
+  async #mandatesIn(channelId: string, entries: OrderedEntry[]): Promise<Mandates> {
+    if (!entries.some(({ type }) => type === 'system')) return NO_MANDATES;
+    const { genesis = '' } = (await findHome(this.parts.pool, channelId)) ?? {};
+    return trueMandates(this.parts.checks, genesis, channelId, entries);
   }
 
   async #spread(channelId: string, { name, entries, concerned }: Applied): Promise<void> {
