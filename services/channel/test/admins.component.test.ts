@@ -259,6 +259,11 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
       const gone = `select 1 from channel.channels where channel_id = $1 and deleted_at is not null`;
       expect((await m.at(C).admin.query(gone, [id])).rowCount).toBe(1);
     }, 20_000);
+    // Also where its home says something else, that the owner has not signed.
+    const lie = { ...mandateOf(m.bob, id, [], 9), author: m.alice.userId, device: m.alice.device };
+    const told = [id, JSON.stringify(lie)];
+    await m.at(A).admin.query('update channel.mandates set serial = 9, mandate = $2 where channel_id = $1', told);
+    await m.at(C).admin.query('delete from channel.mandates where channel_id = $1', [id]);
     await m.join(m.carol, id, name);
     expect(await mandateAt(id, m.carol)).toEqual(mandate);
     const outsider = actor('outsider', { node: B });
