@@ -26,7 +26,7 @@ interface Page {
 
 /**
  * Reports a message to those who run one's own node (profile §6). Of an encrypted one its own key is given to them, and to the node: it
- * opens this message and no other. CONFLICT `key_gone`, MESSAGE_NOT_FOUND (also for what the node hides: wiped, or of somebody whom one
+ * opens this message and no other. CONFLICT `key_gone`, `not_written` (a change of the channel), MESSAGE_NOT_FOUND (also for what the node hides: wiped, or of somebody whom one
  * has blocked), RATE_LIMITED `too_many_reports`.
  */
 export async function reportMessage(
@@ -37,6 +37,8 @@ export async function reportMessage(
   { reason, note, withoutKey = false }: ReportReason,
 ): Promise<ReportReceipt> {
   const delivered = await storedMessage(node, channelId, messageId);
+  // A change of the channel says what was done, not what was written: who did it may be reported by what he writes.
+  if (delivered.type === 'system') throw new DcpError('CONFLICT', { reason: 'not_written', message_id: messageId });
   const { channel: _channel, node: _node, ...message } = delivered;
   const sealed = delivered.encryption.algorithm !== 'none';
   const key = sealed && !withoutKey ? await disclosure.keyOf(delivered) : undefined;

@@ -53,6 +53,12 @@ const openedBy = ({ message, key = '' }: MessageReport, other: StoredMessage = m
 };
 
 describe('a report', () => {
+  it('is of what somebody wrote, not of a change of the channel', async () => {
+    await meet(true);
+    const refused = { code: 'CONFLICT', details: { reason: 'not_written', message_id: idOf() } };
+    await expect(report(idOf())).rejects.toMatchObject(refused);
+  });
+
   it('of a message that was read takes its key from the backup: it opens this message, and no other', async () => {
     await meet(true);
     const [first, second] = [await said('first'), await said('second')];

@@ -70,6 +70,11 @@ function inWords(error: unknown): never {
       'key_gone',
       'The key of this message is not kept here, nor in your backup, so nobody could verify your report. To send it all the same: --without-key',
     );
+  if (details['reason'] === 'not_written')
+    throw new CliError(
+      'not_written',
+      'That says what was done in the channel: nobody wrote it. Report a message instead.',
+    );
   if (code === 'MESSAGE_NOT_FOUND')
     throw new CliError(
       'no_message',
