@@ -78,16 +78,16 @@ describe('an owner names his admins', () => {
   });
 
   it('of a channel that its id proves to be his, also where nodes may read it', async () => {
-    let told: { command: string; data: Record<string, unknown> } | undefined;
-    const command = (name: string, data: object) => {
-      told = { command: name, data: { ...data } };
+    let told: Record<string, unknown> = {};
+    const command = (_name: string, data: object) => {
+      told = { ...data };
       return Promise.resolve({ channel: '#open', channel_id: 'x', head: 1 });
     };
     const added = { add: () => undefined, storeNew: () => Promise.resolve() };
     const port = { command, rest: () => Promise.reject(new Error('none')) };
     const rooms = new Rooms(alice.keys, NODE_ID, 'ws://x', port as never, alice.engine, added as never);
     await rooms.createPublic('#open', { encryption: 'node', name: 'Open', description: 'for all' });
-    const { genesis, signature, ...rest } = told?.data as { genesis: Genesis; signature: string };
+    const { genesis, signature, ...rest } = told as { genesis: Genesis; signature: string };
     expect(rest).toEqual({ channel: '#open', encryption: 'node', name: 'Open', description: 'for all' });
     expect(genesis).toMatchObject({
       encryption: 'node',
