@@ -47,6 +47,7 @@ describe('migration of a database with channels in it', () => {
       '0006_dm_requests',
       '0007_refused_posts',
       '0008_lost_homes',
+      '0009_mandates',
     ]);
 
     const { rows } = await pool.query(

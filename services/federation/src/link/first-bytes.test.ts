@@ -1,12 +1,21 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import { connect as connectTcp, type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { connect as connectTcp, type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { selfSigned, type TlsIdentity } from '../node/certificate.js';
 import { awaitFirstBytes } from './first-bytes.js';
 
 const PATIENCE_MS = 300;
+
+/** Each byte in a packet of its own, in order. */
+async function dripped(from: Socket, to: Socket): Promise<void> {
+  for await (const data of from as AsyncIterable<Buffer>)
+    for (const byte of data) {
+      to.write(Buffer.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+}
 
 describe('a TLS server that lets others speak first', () => {
   let identity: TlsIdentity;
@@ -51,9 +60,8 @@ describe('a TLS server that lets others speak first', () => {
     const drip = createTcpServer((client) => {
       const far = connectTcp({ port: port(), host: '127.0.0.1', noDelay: true });
       far.pipe(client).on('error', () => undefined);
-      client.on('data', (data: Buffer) => {
-        for (const [i, byte] of data.entries()) setTimeout(() => far.write(Buffer.of(byte)), i / 4);
-      });
+      far.on('error', () => client.destroy());
+      dripped(client, far).catch(() => far.destroy());
     }).listen(0, '127.0.0.1');
     await once(drip, 'listening');
     expect(await ask((drip.address() as AddressInfo).port)).toMatch(/heard$/);
