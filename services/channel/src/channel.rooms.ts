@@ -14,6 +14,7 @@ import { FollowService } from './handover/follow.service.js';
 import { GiveService } from './handover/give.service.js';
 import { HandoverChecks } from './handover/handover-checks.js';
 import { HandoverResponder } from './handover/handover.responder.js';
+import { HomeSurveys } from './handover/home-surveys.service.js';
 import { LostHome } from './handover/lost-home.service.js';
 import { NewHome } from './handover/new-home.service.js';
 import { HandoverTeller } from './handover/teller.js';
@@ -226,7 +227,8 @@ export class ChannelRooms {
       pool,
       nodeId,
     });
-    const lost = new LostHome({ ...moving, follow, members, publisher });
+    const lost = new LostHome({ ...moving, follow, publisher });
+    const surveys = new HomeSurveys({ ...moving, follow, members });
     const give = new GiveService({ ...moving, follow, lost, key: this.key, members, audience });
     const newHome = new NewHome({ ...moving, follow, replicas });
     const handovers = new HandoverTeller({ ...moving, follow });
@@ -241,7 +243,7 @@ export class ChannelRooms {
       new StateResponder(states, chains, dms, remote, homes),
       new HistoryResponder(history),
       new ForgetResponder(new ForgetService(forget, events, remote, outgoing)),
-      new HandoverResponder(give, newHome, follow, lost),
+      new HandoverResponder(give, newHome, follow, lost, surveys),
       new PeerResponder({ reads, changes, replicas, audience, sender, clock }),
     ];
   }

@@ -4,6 +4,7 @@ import type { Answering, Responder } from '../answering.js';
 import { requireKnown } from '../peers/peer-access.js';
 import type { FollowService } from './follow.service.js';
 import type { GiveService } from './give.service.js';
+import type { HomeSurveys } from './home-surveys.service.js';
 import { closedRecords, type HandoverInput, parseHandovers } from './handover-input.js';
 import type { LostHome } from './lost-home.service.js';
 import type { NewHome } from './new-home.service.js';
@@ -14,13 +15,14 @@ export class HandoverResponder implements Responder {
     private readonly newHome: NewHome,
     private readonly follow: FollowService,
     private readonly lost: LostHome,
+    private readonly surveys: HomeSurveys,
   ) {}
 
   serve(answering: Answering): void {
     answering.serve(CHANNEL.home, ({ channel_id, user_id }) => this.give.home(channel_id, user_id));
     answering.serve(CHANNEL.handOver, (request) => this.give.handOver(request));
-    answering.serve(CHANNEL.homeSurvey, ({ channel_id, user_id }) => this.lost.survey(channel_id, user_id));
-    answering.serve(PEER.channel_survey, ({ peer, body }) => this.lost.surveyed(peer, body));
+    answering.serve(CHANNEL.homeSurvey, ({ channel_id, user_id }) => this.surveys.survey(channel_id, user_id));
+    answering.serve(PEER.channel_survey, ({ peer, body }) => this.surveys.surveyed(peer, body));
     answering.serve(PEER.channel_handover, async ({ peer, body }) => this.#hear(peer, parseHandovers(body)));
   }
 

@@ -1,83 +1,28 @@
-import type { HomeSurvey, Peer, PeerHandoverAnswer, ReplicaState } from '@dcp/contracts';
+import type { Peer, PeerHandoverAnswer } from '@dcp/contracts';
 import { type PoolClient, withTransaction } from '@dcp/node-kit';
-import {
-  asDcpError,
-  channelIdField,
-  DcpError,
-  type Handover,
-  type HandoverRecord,
-  type Mandate,
-  parseWith,
-} from '@dcp/protocol';
-import { z } from 'zod';
+import { DcpError, type Handover, type HandoverRecord } from '@dcp/protocol';
 import { checkClock } from '../log/post-checks.js';
 import type { Publisher } from '../log/publisher.js';
-import { notAMember } from '../members/access.js';
-import type { MembershipStore } from '../members/membership.store.js';
 import { requireKnown, requireOwnUser } from '../peers/peer-access.js';
 import { isChainWhole } from '../replicas/chain-gap.store.js';
-import { findHome, type HomeRow, lockHome } from '../replicas/replica.store.js';
+import { findHome, lockHome } from '../replicas/replica.store.js';
 import { type FollowParts, type FollowService, genesisOf } from './follow.service.js';
 import { closedRecords, type HandoverInput } from './handover-input.js';
 import { findChain, insertHandovers } from './handover.store.js';
-import { findMandate, membersAmong } from './mandate.store.js';
+import { membersAmong } from './mandate.store.js';
 import { isNameTaken, takeOver, tellLost } from './home-rows.store.js';
-import { appendVoid, hasMemberOf, memberNodes } from './lost-home.store.js';
+import { appendVoid } from './lost-home.store.js';
 
-const SURVEY_MS = 5_000;
 const CLAIM_MS = 20_000;
-
-type Surveyed = HomeSurvey['nodes'][number] & { mandate?: Mandate | undefined };
-
-const surveyRequest = z.looseObject({ channel_id: channelIdField });
 
 export interface LostHomeParts extends FollowParts {
   follow: FollowService;
-  members: MembershipStore;
   publisher: Publisher;
 }
 
 /** Channels whose home is gone for good: by the word of their owner, or of his admins, another node goes on with what is left (ADR 30, 31). */
 export class LostHome {
   constructor(private readonly parts: LostHomeParts) {}
-
-  /** What is left, and where: for the members of a channel. */
-  async survey(channelId: string, userId: string): Promise<HomeSurvey> {
-    const { pool, members, follow, nodeId } = this.parts;
-    const place = await members.inspect(channelId, userId);
-    const row = await findHome(pool, channelId);
-    if (place === undefined || row === undefined) throw new DcpError('CHANNEL_NOT_FOUND');
-    if (place.role === null) throw notAMember(place.visibility);
-    const { homeNode, homeEpoch, name } = row;
-    const others = (await memberNodes(pool, channelId)).filter((node) => node !== homeNode && node !== nodeId);
-    const [home_answers, ...asked] = await Promise.all([
-      homeNode === nodeId || follow.isAnswering(homeNode, channelId, homeEpoch + 1),
-      ...others.map((node) => this.#ask(node, channelId)),
-    ]);
-    const here = { node_id: nodeId, ...stateOf(row) };
-    const mandate = await this.#newest(row, channelId, asked);
-    const nodes = asked.map(({ mandate: _mandate, ...node }) => node);
-    return {
-      channel_id: channelId,
-      name,
-      home_node: homeNode,
-      home_epoch: homeEpoch,
-      home_answers,
-      nodes: [here, ...nodes],
-      ...(mandate === undefined ? {} : { mandate }),
-    };
-  }
-
-  /** For nodes with a member in the channel. */
-  async surveyed(peer: Peer, body: unknown): Promise<ReplicaState> {
-    const { channel_id } = parseWith(surveyRequest, body);
-    const row = await findHome(this.parts.pool, channel_id);
-    if (row === undefined || row.retired || !(await hasMemberOf(this.parts.pool, channel_id, peer.node_id)))
-      throw new DcpError('CHANNEL_NOT_FOUND');
-    const mandate = await findMandate(this.parts.pool, channel_id);
-    const state = { home_node: row.homeNode, home_epoch: row.homeEpoch, ...stateOf(row) };
-    return mandate === undefined ? state : { ...state, mandate };
-  }
 
   /** A user of this node has signed that another one follows the home that was lost. Safe to repeat. */
   async claim(handover: Handover): Promise<void> {
@@ -145,31 +90,6 @@ export class LostHome {
     await tellLost(client, channelId, last.from_node, now);
     return appendVoid(client, channelId, last.void_to ?? row.lastSeq, now);
   }
-
-  /** Of the mandates that anybody knows the newest that is the owner's. */
-  async #newest(row: HomeRow, channelId: string, asked: Surveyed[]): Promise<Mandate | undefined> {
-    const own = await findMandate(this.parts.pool, channelId);
-    const told = asked.flatMap(({ mandate }) => (mandate?.channel_id === channelId ? [mandate] : []));
-    if (told.length === 0 || row.genesis === '') return own;
-    const genesis = genesisOf(row);
-    const newer = told.filter(({ serial }) => serial > (own?.serial ?? 0)).toSorted((a, b) => b.serial - a.serial);
-    for (const mandate of newer) if (await this.parts.checks.isMandate(mandate, genesis)) return mandate;
-    return own;
-  }
-
-  async #ask(node_id: string, channelId: string): Promise<Surveyed> {
-    try {
-      const { first_seq, last_seq, mandate } = await this.parts.asks.ask(
-        node_id,
-        'channel_survey',
-        { channel_id: channelId },
-        SURVEY_MS,
-      );
-      return { node_id, first_seq, last_seq, mandate };
-    } catch (error) {
-      return { node_id, error: asDcpError(error).code };
-    }
-  }
 }
 
 /** An admin who has left, or was removed, speaks for nobody any more. */
@@ -179,8 +99,4 @@ async function requireMembers(client: PoolClient, { channel_id, author, mandate,
   const members = await membersAmong(client, channel_id, admins);
   const gone = admins.find((admin) => !members.has(admin));
   if (gone !== undefined) throw new DcpError('INSUFFICIENT_PERMISSIONS', { reason: 'not_a_member', user_id: gone });
-}
-
-function stateOf({ replicaFrom, firstSeq, lastSeq }: HomeRow): { first_seq: number; last_seq: number } {
-  return { first_seq: replicaFrom ?? firstSeq ?? 1, last_seq: lastSeq };
 }
