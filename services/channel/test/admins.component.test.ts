@@ -273,12 +273,12 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
   });
 
   it('are joined afterwards from nodes that never heard of their owner, by the key that made the channel', async () => {
-    const saved = async (made: Person, unseen: Person[], admin = m.bob) => {
+    const saved = async (made: Person, unseen: Person[], admin = m.bob, maker = made) => {
       m.bridge.know(made, admin);
       m.bridge.unseen.set(C, new Set(unseen.map(({ userId }) => userId)));
       const name = m.name();
       const genesis = { encryption: 'node' as const, visibility: 'public' as const };
-      const request = creation(m.at(A), made, name, genesis, () => undefined);
+      const request = creation(m.at(A), maker, name, genesis, () => undefined);
       const { channel_id: id } = await m.at(A).bus.request(CHANNEL.create, request);
       await m.join(admin, id, name);
       const mandate = mandateOf(made, id, [admin]);
@@ -300,7 +300,36 @@ describe.each(BOTH_BUSES)('channels that are lost with their owner, over the %s 
       code: 'NODE_UNREACHABLE',
       details: { reason: 'device_log', user_id: ben.userId },
     });
+    m.bridge.join();
+    // Signed by another device than the one that made the channel: whose that is nobody can say there.
+    const [hans, laptop] = [person('hans', A), person('laptop', A)];
+    const maker = { ...laptop, userId: hans.userId, session: { ...laptop.session, user_id: hans.userId } };
+    const third = await saved(hans, [hans], m.bob, maker);
+    expect(await refusalOf(m.join(m.carol, third.id, third.name, B))).toMatchObject({
+      code: 'NODE_UNREACHABLE',
+      details: { reason: 'device_log', user_id: hans.userId },
+    });
     m.bridge.unseen.clear();
+    await m.join(m.carol, third.id, third.name, B);
+  });
+
+  it('keep a mandate that cannot be checked now, and check it when it is used', async () => {
+    const [hans, laptop] = [person('hans', A), person('laptop', A)];
+    const maker = { ...laptop, userId: hans.userId, session: { ...laptop.session, user_id: hans.userId } };
+    m.bridge.know(hans);
+    m.bridge.unseen.set(C, new Set([hans.userId]));
+    const name = m.name();
+    const request = creation(m.at(A), maker, name, { encryption: 'node', visibility: 'public' }, () => undefined);
+    const { channel_id: id } = await m.at(A).bus.request(CHANNEL.create, request);
+    await m.join(dora, id, name);
+    const mandate = mandateOf(hans, id, [dora]);
+    await appoint(m, mandate, hans);
+    await known(id, mandate, dora);
+    m.bridge.cut.add(A);
+    const words = await word(id, C, dora, mandate);
+    expect(await refusalOf(claim(dora, words))).toMatchObject({ details: { reason: 'device_log' } });
+    m.bridge.unseen.clear();
+    expect(await claim(dora, words)).toMatchObject({ home_node: C });
   });
 
   it('encrypted ones too, whose mandate is a link of the state chain', async () => {

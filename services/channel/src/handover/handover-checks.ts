@@ -53,21 +53,18 @@ export class HandoverChecks {
   async signatures(handovers: Handover[], owner: Owner): Promise<void> {
     const words = handovers.flatMap(wordsOf);
     if (words.length === 0) return;
-    const keys = await this.#keysOf(words, owner);
-    for (const [i, { author, input, signature }] of words.entries()) {
-      const key = keys[i];
-      if (key === null) throw new DcpError('NODE_UNREACHABLE', { reason: 'device_log', user_id: author });
-      const good = key !== undefined && isSigned(key, input, signature);
-      if (!good) throw new DcpError('FEDERATION_ERROR', { reason: 'handover_signature', user_id: author });
+    for (const [i, judged] of (await this.#judge(words, owner)).entries()) {
+      const details = { user_id: words[i]?.author };
+      if (judged === 'unknown') throw new DcpError('NODE_UNREACHABLE', { reason: 'device_log', ...details });
+      if (judged === 'false') throw new DcpError('FEDERATION_ERROR', { reason: 'handover_signature', ...details });
     }
   }
 
   /** Whether the owner has signed it; `unknown` where his device log cannot be had now. */
-  async judgeMandate(mandate: Mandate, owner: Owner): Promise<'true' | 'false' | 'unknown'> {
+  async judgeMandate(mandate: Mandate, owner: Owner): Promise<Judged> {
     if (mandate.author !== owner.creator) return 'false';
-    const [key] = await this.#keysOf([mandate], owner);
-    if (key === null) return 'unknown';
-    return key !== undefined && isSigned(key, mandateInput(mandate), mandate.signature) ? 'true' : 'false';
+    const [judged = 'unknown'] = await this.#judge([{ ...mandate, input: mandateInput(mandate) }], owner);
+    return judged;
   }
 
   async isMandate(mandate: Mandate, owner: Owner): Promise<boolean> {
@@ -87,13 +84,18 @@ export class HandoverChecks {
   }
 
   /**
-   * As `AuthorKeys.find`. An owner whose node is lost, and whose device log nobody here has seen, is known by the key that the channel's id
-   * proves to be his: otherwise no other node could join what his admins have saved.
+   * An owner whose node is lost, and whose device log nobody here has seen, is known by the key that the channel's id proves to be his:
+   * otherwise no other node could join what his admins have saved.
    */
-  async #keysOf(words: Pick<Word, 'author' | 'device' | 'issued'>[], { creator, creator_key }: Owner) {
+  async #judge(words: Word[], { creator, creator_key }: Owner): Promise<Judged[]> {
     const authors = words.map(({ author, device = null, issued }) => ({ userId: author, device, timestamp: issued }));
     const keys = await this.parts.keys.find(authors);
-    return keys.map((key, i) => (key === null && words[i]?.author === creator ? (creator_key ?? null) : key));
+    return words.map(({ author, input, signature }, i) => {
+      const key = keys[i];
+      if (key !== null) return key !== undefined && isSigned(key, input, signature) ? 'true' : 'false';
+      const isMaker = author === creator && creator_key !== undefined && isSigned(creator_key, input, signature);
+      return isMaker ? 'true' : 'unknown';
+    });
   }
 
   /** That the home before each hand-over has closed with it, unless it was lost. Throws FEDERATION_ERROR `closing`. */
@@ -112,6 +114,8 @@ export class HandoverChecks {
 
 /** As the genesis names him; the key is that of the device that made the channel. */
 export type Owner = Pick<Genesis, 'creator'> & Partial<Pick<Genesis, 'creator_key'>>;
+
+export type Judged = 'true' | 'false' | 'unknown';
 
 interface Word {
   author: string;
