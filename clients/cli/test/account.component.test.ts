@@ -1,80 +1,33 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { freePort, spawnService, type SpawnedService } from '@dcp/testkit';
-
-const CLI = join(import.meta.dirname, '..', 'dist', 'main.js');
-const HOME_NODE = join(import.meta.dirname, '..', '..', '..', 'services', 'home-node', 'dist', 'main.js');
+import { CliNodes } from './support/cli-nodes.js';
 
 // Each step is a process of its own.
 jest.setTimeout(180_000);
 
 describe('dcp account move', () => {
-  let folder: string;
-  const nodes: SpawnedService[] = [];
-  const ports: Record<string, number> = {};
+  let nodes: CliNodes;
   const users: Record<string, string> = {};
 
-  const dcp = (profile: string, ...args: string[]) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      const env = { PATH: process.env['PATH'], DCP_HOME: join(folder, 'profiles'), DCP_PROFILE: profile };
-      execFile(process.execPath, [CLI, ...args], { env }, (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code), out, err });
-      });
-    });
-  const passphrase = () => ['--passphrase-file', join(folder, 'passphrase')];
+  const dcp = (profile: string, ...args: string[]) => nodes.dcpWith('', profile, ...args);
+  const passphrase = () => nodes.passphrase;
   const move = (...more: string[]) =>
     dcp('anna', 'account', 'move', users['next'] ?? '', '--to-profile', 'next', ...passphrase(), ...more);
-  const newPassphrase = () => ['--new-passphrase-file', join(folder, 'passphrase')];
+  const newPassphrase = () => ['--new-passphrase-file', join(nodes.folder, 'passphrase')];
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'dcp-cli-account-'));
-    // As root PostgreSQL runs under another user, who has to get there.
-    await chmod(folder, 0o711);
-    await writeFile(join(folder, 'passphrase'), 'a good passphrase\n');
-    await writeFile(join(folder, 'other'), 'another passphrase\n');
-    for (const id of ['northnod', 'southnod']) ports[id] = await freePort();
-    await Promise.all([start('northnod', 'southnod'), start('southnod', 'northnod')]);
+    nodes = await CliNodes.start('northnod', 'southnod');
+    await writeFile(join(nodes.folder, 'other'), 'another passphrase\n');
     for (const [profile, node] of [
       ['anna', 'northnod'],
       ['bob', 'northnod'],
       ['next', 'southnod'],
     ] as const)
-      users[profile] = await signUp(profile, node);
+      users[profile] = await nodes.signUp(profile, node, 'anna');
   });
 
-  afterAll(async () => {
-    for (const node of nodes) await node.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  async function start(id: string, known: string): Promise<void> {
-    const file = join(folder, `${id}.json`);
-    const endpoint = `ws://127.0.0.1:${ports[known]}`;
-    await writeFile(
-      file,
-      JSON.stringify({ known_nodes: [{ id: known, endpoint, name: known, trust_level: 'trusted' }] }),
-    );
-    const env = {
-      DCP_NODE_ID: id,
-      DCP_DATA_DIR: join(folder, id),
-      DCP_PORT: String(ports[id]),
-      DCP_FEDERATION_PORT: String(await freePort()),
-      DCP_HEALTH_PORT: '0',
-      DCP_DRAIN_MS: '0',
-      DCP_KNOWN_NODES_FILE: file,
-    };
-    nodes.push(await spawnService({ script: HOME_NODE, env, ready: /Ctrl-C/, guardMs: 60_000 }));
-  }
-
-  async function signUp(profile: string, node: string): Promise<string> {
-    const url = `http://127.0.0.1:${ports[node]}`;
-    await dcp(profile, 'identity', 'create', 'anna', '--node', url, ...passphrase(), '--kdf', 'pbkdf2');
-    expect((await dcp(profile, 'login', ...passphrase())).err).not.toMatch(/^dcp:/m);
-    return String(JSON.parse((await dcp(profile, 'whoami', '--json')).out).user_id);
-  }
+  afterAll(() => nodes.close());
 
   it('says in its help what it does and what it cannot undo', async () => {
     const { out } = await dcp('anna', 'account', 'move', '--help');
@@ -85,7 +38,7 @@ describe('dcp account move', () => {
   it('does nothing without the right account, its passphrase and its device', async () => {
     const wrong = await dcp('anna', 'account', 'move', users['bob'] ?? '', '--to-profile', 'next', ...passphrase());
     expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining(`is ${users['next']}, not ${users['bob']}`) });
-    expect(await move('--new-passphrase-file', join(folder, 'other'))).toMatchObject({
+    expect(await move('--new-passphrase-file', join(nodes.folder, 'other'))).toMatchObject({
       code: 1,
       err: 'dcp: Wrong passphrase.\n',
     });

@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { eventually, freePort, spawnService, type SpawnedService } from '@dcp/testkit';
+import { eventually } from '@dcp/testkit';
+import { CliNodes } from './support/cli-nodes.js';
 
-const CLI = join(import.meta.dirname, '..', 'dist', 'main.js');
-const HOME_NODE = join(import.meta.dirname, '..', '..', '..', 'services', 'home-node', 'dist', 'main.js');
-const IDS = ['northnod', 'southnod', 'westnode'] as const;
 const GUARD_MS = 60_000;
 
 // Each step is a process of its own.
@@ -15,71 +9,26 @@ jest.setTimeout(240_000);
 
 /** The home of the channels is `northnod`, and so is their owner. */
 describe('dcp channel, when the home is lost and the owner with it', () => {
-  let folder: string;
-  const nodes = new Map<string, SpawnedService>();
-  const ports: Record<string, number> = {};
+  let nodes: CliNodes;
   const ids: Record<string, string> = {};
 
-  const dcp = (profile: string, ...args: string[]) => dcpWith('', profile, ...args);
-  const dcpWith = (input: string, profile: string, ...args: string[]) =>
-    new Promise<{ code: number; out: string; err: string }>((resolve) => {
-      const env = { PATH: process.env['PATH'], DCP_HOME: join(folder, 'profiles'), DCP_PROFILE: profile };
-      const child = execFile(process.execPath, [CLI, ...args], { env }, (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code), out, err });
-      });
-      child.stdin?.end(input);
-    });
+  const dcp = (profile: string, ...args: string[]) => nodes.dcpWith('', profile, ...args);
   const jsonOf = async <T>(profile: string, ...args: string[]) =>
     JSON.parse((await dcp(profile, ...args, '--json')).out) as T;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'dcp-cli-admins-'));
-    // As root PostgreSQL runs under another user, who has to get there.
-    await chmod(folder, 0o711);
-    await writeFile(join(folder, 'passphrase'), 'a good passphrase\n');
-    for (const id of IDS) ports[id] = await freePort();
-    for (const id of IDS) await start(id);
+    nodes = await CliNodes.start('northnod', 'southnod', 'westnode');
     for (const [profile, node] of [
       ['anna', 'northnod'],
       ['bob', 'southnod'],
       ['carol', 'westnode'],
     ] as const)
-      await signUp(profile, node);
+      ids[profile] = await nodes.signUp(profile, node);
     await makeChannel('#quay');
     await makeChannel('#yard', '--readable');
   });
 
-  afterAll(async () => {
-    for (const node of nodes.values()) await node.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  async function start(id: string): Promise<void> {
-    const file = join(folder, `${id}.json`);
-    const known_nodes = IDS.filter((other) => other !== id).map((other) => {
-      const endpoint = `ws://127.0.0.1:${ports[other]}`;
-      return { id: other, endpoint, name: other, trust_level: 'trusted' };
-    });
-    await writeFile(file, JSON.stringify({ known_nodes }));
-    const env = {
-      DCP_NODE_ID: id,
-      DCP_DATA_DIR: join(folder, id),
-      DCP_PORT: String(ports[id]),
-      DCP_FEDERATION_PORT: String(await freePort()),
-      DCP_HEALTH_PORT: '0',
-      DCP_DRAIN_MS: '0',
-      DCP_KNOWN_NODES_FILE: file,
-    };
-    nodes.set(id, await spawnService({ script: HOME_NODE, env, ready: /Ctrl-C/, guardMs: 60_000 }));
-  }
-
-  async function signUp(profile: string, node: string): Promise<void> {
-    const url = `http://127.0.0.1:${ports[node]}`;
-    const passphrase = ['--passphrase-file', join(folder, 'passphrase')];
-    await dcp(profile, 'identity', 'create', profile, '--node', url, ...passphrase, '--kdf', 'pbkdf2');
-    expect((await dcp(profile, 'login', ...passphrase)).err).not.toMatch(/^dcp:/m);
-    ids[profile] = (await jsonOf<{ user_id: string }>(profile, 'whoami')).user_id;
-  }
+  afterAll(() => nodes.close());
 
   async function makeChannel(name: string, ...options: string[]): Promise<void> {
     expect((await dcp('anna', 'create', name, ...options)).code).toBe(0);
@@ -131,7 +80,7 @@ describe('dcp channel, when the home is lost and the owner with it', () => {
   it('goes on together, and only together', async () => {
     await isThere('bob', '#quay@northnod', /before/);
     await isThere('carol', '#quay@northnod', /before/);
-    await nodes.get('northnod')?.kill();
+    await nodes.kill('northnod');
     const name = '#quay@northnod';
     const survey = await dcp('bob', 'channel', 'replace-home', name);
     expect(survey.out).toMatch(/northnod does not answer[^]*dcp channel propose-home '#quay@northnod'/);
@@ -150,7 +99,7 @@ describe('dcp channel, when the home is lost and the owner with it', () => {
       code: 2,
       out: '',
     });
-    const agreed = await dcpWith(proposed.out, 'carol', 'channel', 'agree-home', '-', '--confirm');
+    const agreed = await nodes.dcpWith(proposed.out, 'carol', 'channel', 'agree-home', '-', '--confirm');
     expect(agreed).toMatchObject({ code: 0, out: expect.stringMatching(/^[\w-]+\n$/) });
     const consent = ['--proposal', line, '--consent', agreed.out.trim()];
     expect((await dcp('bob', 'channel', 'replace-home', name, ...consent.slice(2), '--confirm')).code).toBe(2);
