@@ -4,7 +4,7 @@ import { eventually } from '@dcp/testkit';
 import type { Bus } from '@dcp/node-kit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { actor } from './support/actor.js';
-import { expectGapless } from './support/log-rules.js';
+import { expectGapless, textsOf } from './support/log-rules.js';
 import { A, B, C, Moving } from './support/moving.js';
 import { okOf, refusalOf } from './support/results.js';
 import { person } from './support/sealed.js';
@@ -36,12 +36,6 @@ describe.each(BOTH_BUSES)('channels that are on their way to another node, over 
   });
   afterEach(() => m.bridge.cut.clear());
   afterAll(() => m.close());
-
-  const textsOf = (log: { body: string }[], author: string) =>
-    log
-      .map(({ body }) => JSON.parse(body) as { author: string; content: { text?: string } })
-      .filter((message) => message.author === author && message.content.text !== undefined)
-      .map(({ content }) => content.text);
 
   it('stay where they are when the new home is away, has such a name, or has nobody in them any more', async () => {
     const { id, name } = await m.channel();

@@ -3,7 +3,7 @@ import { eventually } from '@dcp/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { actor } from './support/actor.js';
 import { ordered } from './support/bridge.js';
-import { expectGapless } from './support/log-rules.js';
+import { expectGapless, textsOf } from './support/log-rules.js';
 import { A, B, C, Moving } from './support/moving.js';
 import { errorOf, okOf, refusalOf } from './support/results.js';
 import { person, SealedChannel, sealedPost } from './support/sealed.js';
@@ -20,12 +20,6 @@ describe.each(BOTH_BUSES)('channels whose owner gives them to another node, over
   });
   afterEach(() => m.bridge.cut.clear());
   afterAll(() => m.close());
-
-  const textsOf = (log: { body: string }[], author: string) =>
-    log
-      .map(({ body }) => JSON.parse(body) as { author: string; content: { text?: string } })
-      .filter((message) => message.author === author && message.content.text !== undefined)
-      .map(({ content }) => content.text);
 
   it('are ordered by the new home from then on, under the name that they have there, and everybody follows', async () => {
     const { id, name } = await m.channel({ before: 3 });

@@ -19,7 +19,7 @@ import {
 } from './apply.js';
 import type { Asks } from './asks.js';
 import { dmMembers, dmReplica, replicaChannel } from './check-home.js';
-import { type Mandates, newestMandate, NO_MANDATES, trueMandates } from './true-mandates.js';
+import { type Mandates, newestMandate, NO_MANDATES, tellsMandate, trueMandates } from './true-mandates.js';
 import { groupConsent } from './group-consent.js';
 import type { HomeDirectory } from './home-directory.js';
 import { entryBatchSchema, type OrderedEntry, orderedEntries, orderedEntry } from './ordered-entry.js';
@@ -246,7 +246,7 @@ export class ReplicaService {
   }
 
   async #mandatesIn(channelId: string, entries: OrderedEntry[]): Promise<Mandates> {
-    if (!entries.some(({ type }) => type === 'system')) return NO_MANDATES;
+    if (!entries.some(tellsMandate)) return NO_MANDATES;
     const { genesis = '' } = (await findHome(this.parts.pool, channelId)) ?? {};
     return trueMandates(this.parts.checks, genesis, channelId, entries);
   }

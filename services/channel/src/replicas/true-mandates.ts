@@ -43,9 +43,17 @@ export async function newestMandate(
   return undefined;
 }
 
-function mandateIn({ type, message }: OrderedEntry, channelId: string): Mandate | undefined {
-  if (type !== 'system') return undefined;
-  const { details } = (message?.['content'] ?? {}) as { details?: { mandate?: unknown } };
-  const mandate = mandateSchema.safeParse(details?.mandate).data;
+/** Few entries do: nothing else is looked at for the others. */
+export function tellsMandate(entry: OrderedEntry): boolean {
+  return toldBy(entry) !== undefined;
+}
+
+function mandateIn(entry: OrderedEntry, channelId: string): Mandate | undefined {
+  const mandate = mandateSchema.safeParse(toldBy(entry)).data;
   return mandate?.channel_id === channelId ? mandate : undefined;
+}
+
+function toldBy({ type, message }: OrderedEntry): unknown {
+  if (type !== 'system') return undefined;
+  return (message?.['content'] as { details?: { mandate?: unknown } } | null | undefined)?.details?.mandate;
 }

@@ -11,3 +11,11 @@ export function expectGapless(log: Entry[]): void {
 export function receivedInOrder(heard: Entry[]): Entry[] {
   return [...new Map(heard.map((entry) => [entry.seq, entry])).values()].sort((a, b) => a.seq - b.seq);
 }
+
+/** What an author has written, in the order of the log. */
+export function textsOf(log: { body: string }[], author: string): (string | undefined)[] {
+  return log
+    .map(({ body }) => JSON.parse(body) as { author: string; content: { text?: string } })
+    .filter((message) => message.author === author && message.content.text !== undefined)
+    .map(({ content }) => content.text);
+}
